@@ -1,0 +1,3 @@
+//! mcp-login-agent: the one program that owns network, keychain and refresh, and serves the local API.
+
+fn main() {}

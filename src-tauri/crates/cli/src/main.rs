@@ -1,0 +1,3 @@
+//! mcp-login: the command. Thin: it talks to the agent only, opens the browser, and prints.
+
+fn main() {}
