@@ -1,1 +1,11 @@
 //! mcp-login-agent: the one program that owns network, keychain and refresh, and serves the local API.
+
+// The doors: who may come in, and how a sign-in comes home.
+#[cfg(windows)]
+mod exclusive;
+pub mod harden;
+pub mod landing;
+pub mod listener;
+pub mod lock;
+pub mod log;
+pub mod rotate;
