@@ -9,3 +9,14 @@ pub mod listener;
 pub mod lock;
 pub mod log;
 pub mod rotate;
+
+// The state and its transactions.
+pub mod accounts;
+pub mod address;
+pub mod clock;
+pub mod core;
+pub mod disk;
+pub mod failure;
+pub mod id;
+pub mod schedule;
+pub mod tokens;

@@ -1,0 +1,191 @@
+//! When a token is due, as pure functions, and the one loop that asks them. The loop never sleeps longer than a
+//! tick: timers stand still in suspend on Linux and macOS, so "wake me in an hour" is not to be believed.
+//! A token is due when either clock says so; one whose life is too short to be worth a schedule, or that did not
+//! say how long it lives, is rotated on demand only, so no lifetime can make a loop.
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+
+/// The longest sleep of the loop. A prime, so that it does not fall into step with other programs' minutes;
+/// short enough that a wake-up after suspend is not late by more than a person notices.
+pub const TICK: Duration = Duration::from_secs(37);
+
+/// The loop rotates one account at most this often. Tokens that would need it oftener are rotated when asked for.
+pub const SHORTEST_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Under this age a token is handed out whatever its lifetime says: issuers that say `expires_in: 0` exist,
+/// and a caller in a loop must not become a loop of token requests.
+pub const ALWAYS_FRESH: Duration = Duration::from_secs(1);
+
+/// How long before its end a token is rotated: a tenth of the lifetime, at least 30 s (the request takes time, clocks
+/// differ), at most 5 min (longer gains nothing), and never over half, so that short tokens do not rotate at once.
+#[must_use]
+pub fn margin(lifetime: Duration) -> Duration {
+    (lifetime / 10).clamp(Duration::from_secs(30), Duration::from_secs(300)).min(lifetime / 2)
+}
+
+/// What a token must have left to be handed out without a question: enough for the request it is fetched for.
+#[must_use]
+pub fn floor(lifetime: Duration) -> Duration {
+    (lifetime / 10).min(Duration::from_secs(10))
+}
+
+/// The life of one token set, as far as the clocks are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// Wall clock when the answer came.
+    pub obtained_wall: Duration,
+    /// Boot-time clock when the answer came; none after a restart of the agent.
+    pub obtained_boot: Option<Duration>,
+    /// `expires_in`; none when the issuer did not say (RFC 6749 §5.1 only recommends it).
+    pub lifetime: Option<Duration>,
+}
+
+/// When the loop should rotate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Now, or overdue.
+    Now,
+    /// After this long.
+    In(Duration),
+    /// Never by schedule; only when a caller needs it.
+    OnDemand,
+}
+
+impl Life {
+    /// Time since the answer came: the larger of what the two clocks say. `None` when the wall clock stands before the
+    /// moment the token was obtained and nothing else is known.
+    fn age(&self, now: Moment) -> Option<Duration> {
+        let wall = now.wall.checked_sub(self.obtained_wall);
+        let boot = self.obtained_boot.map(|boot| now.boot.saturating_sub(boot));
+        match (wall, boot) {
+            (Some(wall), Some(boot)) => Some(wall.max(boot)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// How long the token still works, by the clock that says less. Zero when expired. `None` when nobody knows.
+    #[must_use]
+    pub fn remaining(&self, now: Moment) -> Option<Duration> {
+        let lifetime = self.lifetime?;
+        Some(self.age(now).map_or(Duration::ZERO, |age| lifetime.saturating_sub(age)))
+    }
+
+    /// Whether the token may be handed out with at least `least` left. A token of unknown lifetime is good until a server
+    /// refuses it.
+    #[must_use]
+    pub fn usable(&self, now: Moment, least: Duration) -> bool {
+        match self.remaining(now) {
+            None => true,
+            Some(left) => left > least || self.age(now).is_some_and(|age| age < ALWAYS_FRESH),
+        }
+    }
+
+    /// When the end comes, as unix seconds. For show; decisions use [`Life::remaining`].
+    #[must_use]
+    pub fn expires_at(&self) -> Option<u64> {
+        self.lifetime.map(|lifetime| (self.obtained_wall + lifetime).as_secs())
+    }
+}
+
+/// When the loop should rotate a token. `jitter` is 0..=255, fixed for an account, and moves the margin by up to a
+/// tenth either way, so that accounts that were signed in together do not rotate together for ever.
+#[must_use]
+pub fn due_at(life: &Life, jitter: u8, now: Moment) -> Due {
+    let Some(lifetime) = life.lifetime else { return Due::OnDemand };
+    let nominal = margin(lifetime);
+    let jittered = nominal.mul_f64(0.9 + 0.2 * f64::from(jitter) / 255.0).min(lifetime / 2);
+    let wait = lifetime.saturating_sub(jittered);
+    if wait < SHORTEST_INTERVAL {
+        return Due::OnDemand;
+    }
+    if now.wall < life.obtained_wall {
+        return Due::Now; // the wall clock was set back: whatever it says from here on is worth nothing
+    }
+    match life.age(now).and_then(|age| wait.checked_sub(age)) {
+        None | Some(Duration::ZERO) => Due::Now,
+        Some(left) => Due::In(left),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn at(boot: u64, wall: u64) -> Moment {
+        Moment { boot: s(boot), wall: s(wall) }
+    }
+
+    fn life(lifetime: u64) -> Life {
+        Life { obtained_wall: s(1_000_000), obtained_boot: Some(s(100)), lifetime: Some(s(lifetime)) }
+    }
+
+    #[test]
+    fn margins() {
+        for (lifetime, expected) in
+            [(1, 0), (20, 10), (60, 30), (300, 30), (600, 60), (3_000, 300), (86_400, 300)]
+        {
+            let got = margin(s(lifetime));
+            assert_eq!(got.as_secs(), expected, "lifetime {lifetime}");
+            assert!(got <= s(lifetime) / 2);
+        }
+    }
+
+    #[test]
+    fn due_by_either_clock() {
+        let life = life(3_600); // margin 300 s at jitter ~ middle
+        assert!(matches!(due_at(&life, 128, at(100, 1_000_000)), Due::In(_)));
+        assert_eq!(due_at(&life, 128, at(100 + 3_400, 1_000_000 + 10)), Due::Now, "boot clock alone");
+        assert_eq!(due_at(&life, 128, at(100 + 10, 1_000_000 + 3_400)), Due::Now, "wall clock alone");
+        assert_eq!(due_at(&life, 128, at(110, 999_999)), Due::Now, "wall clock set back");
+    }
+
+    #[test]
+    fn short_and_silent_lifetimes_have_no_schedule() {
+        for lifetime in [0, 1, 2, 29, 30, 45] {
+            assert_eq!(due_at(&life(lifetime), 0, at(100_000, 2_000_000)), Due::OnDemand, "{lifetime}");
+        }
+        assert!(matches!(due_at(&life(90), 255, at(100, 1_000_000)), Due::In(_)));
+        let silent = Life { lifetime: None, ..life(1) };
+        assert_eq!(due_at(&silent, 0, at(9_999_999, 9_999_999)), Due::OnDemand);
+        assert!(silent.usable(at(9_999_999, 9_999_999), s(600)));
+    }
+
+    #[test]
+    fn jitter_spreads_and_stays_in_bounds() {
+        let dues: Vec<_> = [0, 128, 255]
+            .into_iter()
+            .map(|jitter| match due_at(&life(3_600), jitter, at(100, 1_000_000)) {
+                Due::In(left) => left,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(dues[0] > dues[1] && dues[1] > dues[2]);
+        assert_eq!(dues[0], s(3_600 - 270));
+        assert_eq!(dues[2], s(3_600 - 330));
+    }
+
+    #[test]
+    fn remaining_takes_the_smaller() {
+        let life = life(100);
+        assert_eq!(life.remaining(at(150, 1_000_010)), Some(s(50)));
+        assert_eq!(life.remaining(at(110, 1_000_050)), Some(s(50)));
+        // Set back: the boot clock still knows.
+        assert_eq!(life.remaining(at(110, 999_000)), Some(s(90)));
+        // After a restart with the clock set back nobody knows: expired.
+        let cold = Life { obtained_boot: None, ..life };
+        assert_eq!(cold.remaining(at(5, 999_000)), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_token_just_obtained_is_usable_whatever_it_says() {
+        let zero = life(0);
+        assert!(zero.usable(at(100, 1_000_000), s(10)));
+        assert!(!zero.usable(at(101, 1_000_001), Duration::ZERO));
+    }
+}
