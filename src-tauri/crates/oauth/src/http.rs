@@ -1,0 +1,300 @@
+//! HTTP as this crate sees it: a trait that somebody else carries out.
+//!
+//! Problem: a refresh token may be spent by a request whose answer never came, so "it failed" is not enough.
+//! Invariant: a failure says whether a byte of the request can have gone out ([`HttpFailure::NotSent`] is the
+//! only one that is safe to repeat), and every request says what it is for, so that the one who carries it out
+//! picks bounds, redirects and address rules without reading URLs.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::values::{ServerUrl, is_loopback_host};
+
+/// Carries out one request. Must not follow a redirect unless [`Purpose::redirects`] allows it, must stop
+/// reading at [`Purpose::max_body`], and must apply [`Request::reach`] to the address it connects to.
+pub trait Http: Send + Sync {
+    /// Sends the request and returns the whole answer, whatever its status.
+    fn send(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<::http::Response<Vec<u8>>, HttpFailure>> + Send;
+}
+
+/// What a request is for: picks bounds, redirect policy and the word in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// An unauthenticated request to the MCP server, to see its 401.
+    Challenge,
+    /// A well-known document.
+    Metadata,
+    /// RFC 7591.
+    Registration,
+    /// RFC 6749 §3.2.
+    Token,
+    /// RFC 7009.
+    Revocation,
+    /// RFC 7662.
+    Introspection,
+    /// RFC 7592 §2.3.
+    RegistrationDeletion,
+}
+
+/// Which redirects may be followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redirects {
+    /// None: the request carries a credential, or its answer is one.
+    None,
+    /// At most three, and only to the same scheme, host and port.
+    SameOrigin,
+}
+
+impl Purpose {
+    /// The most bytes of an answer's body that are read.
+    #[must_use]
+    pub fn max_body(self) -> usize {
+        match self {
+            // Only status and headers count; what fits tells a person enough.
+            Purpose::Challenge => 64 * 1024,
+            // The largest published documents (Entra, Google) are below 4 KiB; RFC 9728 signed_metadata can be larger.
+            Purpose::Metadata => 256 * 1024,
+            // Token sets with several JWTs stay below 32 KiB; 256 KiB leaves room for group claims gone wild.
+            Purpose::Token => 256 * 1024,
+            Purpose::Registration | Purpose::Introspection => 128 * 1024,
+            Purpose::Revocation | Purpose::RegistrationDeletion => 64 * 1024,
+        }
+    }
+
+    /// Which redirects may be followed.
+    #[must_use]
+    pub fn redirects(self) -> Redirects {
+        match self {
+            Purpose::Metadata => Redirects::SameOrigin,
+            _ => Redirects::None,
+        }
+    }
+
+    /// The longest that the whole exchange may take.
+    #[must_use]
+    pub fn timeout(self) -> Duration {
+        match self {
+            // A person waits.
+            Purpose::Challenge | Purpose::Metadata => Duration::from_secs(15),
+            // A rotation that is cut off may lose the sign-in: give a slow server its time.
+            Purpose::Token | Purpose::Registration => Duration::from_secs(30),
+            Purpose::Revocation | Purpose::Introspection | Purpose::RegistrationDeletion => {
+                Duration::from_secs(20)
+            }
+        }
+    }
+
+    /// The word for logs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Purpose::Challenge => "challenge",
+            Purpose::Metadata => "metadata",
+            Purpose::Registration => "registration",
+            Purpose::Token => "token",
+            Purpose::Revocation => "revocation",
+            Purpose::Introspection => "introspection",
+            Purpose::RegistrationDeletion => "registration_deletion",
+        }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// Whether the connection may go into loopback, private, link-local or otherwise unroutable ranges.
+/// Checked against the address at connect time, not against the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// Only addresses of the public internet.
+    Public,
+    /// Any address.
+    Private,
+}
+
+/// Decides the [`Reach`] of each URL (MCP security best practices, SSRF).
+///
+/// The host that the person typed may lie anywhere. A host that only a remote document named may lie in a
+/// private range only if the typed server does, or if policy names that host.
+#[derive(Clone, Debug)]
+pub struct ReachRule {
+    server_host: String,
+    named: Reach,
+    hosts: Vec<String>,
+}
+
+impl ReachRule {
+    /// The rule for a server: documents may name private hosts exactly if the server's own host is a literal
+    /// private address or a loopback name.
+    #[must_use]
+    pub fn new(server: &ServerUrl) -> Self {
+        let host = server.host();
+        let named =
+            if is_loopback_host(host) || is_private_literal(host) { Reach::Private } else { Reach::Public };
+        ReachRule { server_host: host.to_owned(), named, hosts: Vec::new() }
+    }
+
+    /// Sets the reach of hosts that documents name: for a server whose *name* turned out to resolve into a
+    /// private range.
+    #[must_use]
+    pub fn with_named(mut self, named: Reach) -> Self {
+        self.named = named;
+        self
+    }
+
+    /// Lets one more host lie anywhere, because policy names it.
+    #[must_use]
+    pub fn with_host(mut self, host: impl Into<String>) -> Self {
+        self.hosts.push(host.into().to_ascii_lowercase());
+        self
+    }
+
+    /// The reach of a request to this URL.
+    #[must_use]
+    pub fn for_url(&self, url: &Url) -> Reach {
+        let host = url.host_str().unwrap_or_default();
+        if host == self.server_host || self.hosts.iter().any(|h| h == host) {
+            Reach::Private
+        } else {
+            self.named
+        }
+    }
+
+    /// The reach of a request to this address; an address that is no URL gets the narrow one.
+    #[must_use]
+    pub fn for_str(&self, url: &str) -> Reach {
+        Url::parse(url).map_or(Reach::Public, |url| self.for_url(&url))
+    }
+}
+
+fn is_private_literal(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(ip)) => ip.is_private() || ip.is_link_local() || ip.is_loopback(),
+        Ok(std::net::IpAddr::V6(ip)) => {
+            ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()
+        }
+        Err(_) => false,
+    }
+}
+
+/// One request, with what it is for and where it may go.
+pub struct Request {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Where the connection may go.
+    pub reach: Reach,
+    /// Method, URL, headers, body. The body may hold secrets: never log it.
+    pub inner: ::http::Request<Vec<u8>>,
+}
+
+impl fmt::Debug for Request {
+    /// Leaves out query, headers and body: each may hold a credential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let uri = self.inner.uri();
+        f.debug_struct("Request")
+            .field("purpose", &self.purpose)
+            .field("reach", &self.reach)
+            .field("method", self.inner.method())
+            .field("host", &uri.host().unwrap_or_default())
+            .field("path", &uri.path())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why no whole answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HttpFailure {
+    /// Not a byte of the request went out: safe to repeat.
+    #[error("the request was not sent: {0}")]
+    NotSent(NotSent),
+    /// The request went out, or may have, and no whole answer came back.
+    #[error("the request was sent, the answer is not known: {0}")]
+    Unknown(Unknown),
+    /// The answer was larger than [`Purpose::max_body`].
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The bound, in bytes.
+        limit: usize,
+    },
+    /// The address lies in a range that this request may not reach. Nothing was sent.
+    #[error("the address lies in a private range that this server may not point to")]
+    AddressRefused,
+}
+
+/// Why a request was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSent {
+    /// The name did not resolve.
+    #[error("the host name did not resolve")]
+    Resolve,
+    /// No connection.
+    #[error("no connection to the host")]
+    Connect,
+    /// The certificate or the TLS handshake was refused.
+    #[error("no trusted TLS connection")]
+    Tls,
+    /// The proxy refused.
+    #[error("the proxy refused the connection")]
+    Proxy,
+    /// No connection in time.
+    #[error("no connection in time")]
+    Timeout,
+    /// The request itself cannot be sent: no URL that HTTP knows.
+    #[error("the address cannot be requested")]
+    Invalid,
+}
+
+/// Why the answer to a sent request is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unknown {
+    /// No whole answer in time.
+    #[error("no whole answer in time")]
+    Timeout,
+    /// The connection ended before the whole answer was there.
+    #[error("the connection ended early")]
+    Closed,
+    /// What came back is not HTTP.
+    #[error("the answer is not HTTP")]
+    Protocol,
+}
+
+impl HttpFailure {
+    /// Whether repeating the request cannot do it twice.
+    #[must_use]
+    pub fn is_safe_to_repeat(self) -> bool {
+        matches!(self, HttpFailure::NotSent(_) | HttpFailure::AddressRefused)
+    }
+}
+
+/// `Retry-After` as seconds (RFC 9110 §10.2.3). The date form needs a clock and is rare on these endpoints: it
+/// is read as absent, and the caller's own back-off applies. Bounded to a day.
+pub(crate) fn retry_after(response: &::http::Response<Vec<u8>>) -> Option<Duration> {
+    let seconds: u64 =
+        response.headers().get(::http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    // A day: longer waits are an outage, and the person should see one.
+    Some(Duration::from_secs(seconds.min(86_400)))
+}
+
+/// Statuses that mean "not now", never "no".
+pub(crate) fn is_later(status: ::http::StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error()
+}
+
+/// A request whose parts are known to be well formed: the URL went through [`crate::endpoint::Endpoint`].
+pub(crate) fn build(
+    builder: ::http::request::Builder,
+    body: Vec<u8>,
+) -> Result<::http::Request<Vec<u8>>, HttpFailure> {
+    // `http::Uri` is stricter than the URL standard in corners (length, rare characters).
+    builder.body(body).map_err(|_| HttpFailure::NotSent(NotSent::Invalid))
+}
