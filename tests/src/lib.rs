@@ -1,1 +1,56 @@
-//! What the end-to-end tests share.
+//! What the end-to-end tests share: the real programs, started as people start them, and everything around them — a
+//! server to sign in at, a person, a browser, a proxy, certificates, a keyring. A test reads like this:
+//!
+//! ```no_run
+//! use mcp_login_tests::{Home, Person, Sandbox};
+//!
+//! let sandbox = Sandbox::start();
+//! let home = Home::new(); // its own settings, data and socket; the test program may use every account
+//! let sign_in = home.add(sandbox.mcp(), &["--name", "work"]); // `mcp-login add`, up to the opened browser
+//! Person::named("alice").allow(&sign_in.address()).deliver();
+//! sign_in.finish().ok();
+//! let token = home.run(&["token", "work"]).ok(); // its agent started by itself, and ends with `home`
+//! assert_eq!(sandbox.mcp_answers(token.text()), 200);
+//! assert_eq!(sandbox.grants("authorization_code").len(), 1); // the sandbox's log, not our own counters
+//! ```
+//!
+//! `home.signed_in(url, name)` is the middle of it in one call. [`Agent`] starts the agent by hand, to kill it;
+//! [`Home::with_fault_points`] has one that kills itself. `tests/README.md` has the rest.
+#![allow(clippy::unwrap_used)]
+
+mod agent;
+mod browser;
+pub mod child;
+mod home;
+mod oidc_provider;
+mod person;
+mod programs;
+mod proxy;
+mod sandbox;
+mod session;
+mod sign_in;
+mod test_ca;
+pub mod wait;
+
+pub use agent::Agent;
+pub use browser::Browser;
+pub use home::{Home, SETTINGS, Said, policy_for};
+pub use oidc_provider::{Event, OidcProvider};
+pub use person::{Landing, Person, Redirect};
+pub use programs::{Build, Programs, artifacts, workspace};
+pub use proxy::Proxy;
+pub use sandbox::{Request, Sandbox};
+pub use session::Session;
+pub use sign_in::SignIn;
+pub use test_ca::{Certificate, TestCa};
+
+/// A client for the test's own requests: no redirects, no proxy, bounded in time.
+pub fn http_client(
+    set: impl FnOnce(reqwest::blocking::ClientBuilder) -> reqwest::blocking::ClientBuilder,
+) -> reqwest::blocking::Client {
+    // The first caller's provider stays; a second installation is refused, and changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::blocking::Client::builder();
+    let client = client.redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(wait::LONG);
+    set(client).build().expect("a client")
+}

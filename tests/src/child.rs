@@ -1,0 +1,137 @@
+//! A program that a test started: its lines can be waited for, and it ends with the test.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use crate::wait;
+
+/// A started program. Dropped, it is killed (by its id, and only it).
+#[derive(Debug)]
+pub struct Running {
+    name: String,
+    child: Child,
+    lines: Receiver<String>,
+    stderr: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Starts a program with its output in our hands.
+    pub fn start(name: &str, command: &mut Command) -> Running {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+        let stdout = child.stdout.take().expect("piped above");
+        let stderr_pipe = child.stderr.take().expect("piped above");
+        let (send, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if send.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&stderr);
+        let reader = std::thread::spawn(move || {
+            let mut pipe = BufReader::new(stderr_pipe);
+            let mut line = Vec::new();
+            while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                kept.lock().expect("no panic holds it").push_str(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
+        });
+        Running { name: name.to_owned(), child, lines, stderr, reader: Some(reader) }
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written to standard error so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.lock().expect("no panic holds it").clone()
+    }
+
+    /// The next line of standard output; panics when the program ends or stays silent.
+    pub fn line(&self) -> String {
+        match self.lines.recv_timeout(wait::LONG) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("{} says nothing. Its errors:\n{}", self.name, self.stderr())
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                panic!("{} has ended. Its errors:\n{}", self.name, self.stderr())
+            }
+        }
+    }
+
+    /// The first line for which `find` has an answer; other lines are passed over.
+    pub fn line_with<T>(&self, mut find: impl FnMut(&str) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = find(&self.line()) {
+                return found;
+            }
+        }
+    }
+
+    /// The exit status, when it has ended.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("our own child")
+    }
+
+    /// Waits for the end: status, the lines not yet read, and standard error.
+    pub fn finish(mut self) -> (ExitStatus, Vec<String>, String) {
+        let deadline = Instant::now() + wait::LONG;
+        let mut rest = Vec::new();
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => rest.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{} does not end. Its errors:\n{}", self.name, self.stderr())
+                }
+            }
+        }
+        let status = wait::until("a program to end", || self.ended());
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+        (status, rest, self.stderr())
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks it to end, as a logout does (SIGTERM; on Windows there is only the kill), and waits.
+    pub fn terminate(&mut self) -> ExitStatus {
+        #[cfg(unix)]
+        if self.ended().is_none() {
+            signal(self.id(), rustix::process::Signal::TERM);
+        }
+        #[cfg(not(unix))]
+        let _ = self.child.kill();
+        wait::until("a program to end", || self.ended())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Sends a signal to one process, by its id. A process that is gone already is no failure.
+#[cfg(unix)]
+pub fn signal(id: u32, signal: rustix::process::Signal) {
+    if let Some(pid) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}

@@ -1,0 +1,116 @@
+//! The programs under test, built by the test itself, so that no test meets a stale one.
+//!
+//! Each program is built by a `cargo build` of its own, as it is shipped: built together, cargo would unify the features of
+//! what they share and the command would carry the agent's. The results are copied to a directory of their own, where a
+//! later build cannot change a program while it runs. Test programs may start at once: a file lock makes them take turns.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// Where the three programs are. All lie in one directory, as they are installed.
+#[derive(Debug)]
+pub struct Programs {
+    /// `mcp-login`
+    pub command: PathBuf,
+    /// `mcp-login-agent`
+    pub agent: PathBuf,
+    /// `mcp-login-sandbox`
+    pub sandbox: PathBuf,
+}
+
+/// Which build of the programs a test runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// As shipped.
+    Plain,
+    /// The agent with the feature `fault-points`: it ends itself at a named step.
+    FaultPoints,
+}
+
+impl Programs {
+    /// Builds the programs, once a test program.
+    pub fn get(build: Build) -> &'static Programs {
+        static PLAIN: OnceLock<Programs> = OnceLock::new();
+        static FAULTS: OnceLock<Programs> = OnceLock::new();
+        match build {
+            Build::Plain => PLAIN.get_or_init(|| make("plain", &[])),
+            Build::FaultPoints => {
+                FAULTS.get_or_init(|| make("fault-points", &["--features", "fault-points"]))
+            }
+        }
+    }
+}
+
+fn make(name: &str, agent_features: &[&str]) -> Programs {
+    let place = artifacts().join(name);
+    fs::create_dir_all(&place).expect("the target directory is writable");
+    let turn = File::create(artifacts().join("lock")).expect("the target directory is writable");
+    turn.lock().expect("a lock on the target directory");
+    Programs {
+        command: build(&place, "mcp-login", &[]),
+        agent: build(&place, "mcp-login-agent", agent_features),
+        sandbox: build(&place, "mcp-login-sandbox", &[]),
+    }
+}
+
+/// `<target>/e2e`: what the tests make and keep between runs.
+pub fn artifacts() -> PathBuf {
+    target().join("e2e")
+}
+
+/// The root of the workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
+}
+
+/// The target directory: this program is `<target>/<profile>/deps/<name>`, whatever was set when it was built.
+fn target() -> PathBuf {
+    let exe = std::env::current_exe().expect("a test program knows its path");
+    exe.ancestors().nth(3).expect("a test program lies in <target>/<profile>/deps").to_path_buf()
+}
+
+fn is_release() -> bool {
+    let exe = std::env::current_exe().expect("a test program knows its path");
+    exe.ancestors().nth(2).and_then(Path::file_name).is_some_and(|profile| profile == "release")
+}
+
+/// Builds one package and returns a copy of its program.
+fn build(place: &Path, package: &str, features: &[&str]) -> PathBuf {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace()).args([
+        "build",
+        "--quiet",
+        "--message-format=json-render-diagnostics",
+        "-p",
+        package,
+    ]);
+    cargo.arg("--target-dir").arg(target()).args(features).stderr(Stdio::inherit());
+    if is_release() {
+        cargo.arg("--release");
+    }
+    let output = cargo.output().expect("cargo starts");
+    assert!(output.status.success(), "cargo build -p {package} failed: {}", output.status);
+    let built = output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
+        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .find(|path| path.file_stem().is_some_and(|stem| stem == package))
+        .unwrap_or_else(|| panic!("cargo built no program {package}"));
+    let copy = place.join(built.file_name().expect("a program has a name"));
+    if !same(&built, &copy) {
+        // Renamed into place: a program that still runs keeps its own file.
+        let fresh = place.join(format!("{package}.{}", std::process::id()));
+        fs::copy(&built, &fresh).expect("the program is copied");
+        fs::rename(&fresh, &copy).expect("the program is put in place");
+    }
+    copy
+}
+
+/// Whether two files hold the same bytes; a missing one is another.
+fn same(a: &Path, b: &Path) -> bool {
+    let length = |path: &Path| fs::metadata(path).map(|file| file.len()).ok();
+    length(a) == length(b) && fs::read(a).ok() == fs::read(b).ok()
+}

@@ -1,0 +1,154 @@
+//! The real sandbox: an authorization server and a protected MCP server on loopback, with fault switches, and with a
+//! request log that says what really arrived.
+
+use std::process::Command;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::child::Running;
+use crate::programs::{Build, Programs};
+
+/// A running sandbox.
+#[derive(Debug)]
+pub struct Sandbox {
+    running: Running,
+    ready: Ready,
+    http: reqwest::blocking::Client,
+}
+
+#[derive(Debug, Deserialize)]
+struct Ready {
+    #[serde(default)]
+    issuer: String,
+    #[serde(default)]
+    mcp: String,
+    control: String,
+}
+
+/// One request that arrived. Secrets are short hashes, the same for the same secret.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Request {
+    /// `GET`, `POST` …
+    pub method: String,
+    /// Without the query.
+    pub path: String,
+    /// The parameters of query and form.
+    #[serde(default)]
+    pub params: Value,
+    /// The answer's status; none when the connection was dropped.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// Everything the sandbox wrote down.
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, Value>,
+}
+
+impl Request {
+    /// A parameter, if it came once and as text.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.params.get(name).and_then(|value| value.as_str().or_else(|| value.get(0)?.as_str()))
+    }
+}
+
+impl Sandbox {
+    /// Starts it on a free port: both servers in one process, a consent page that asks.
+    pub fn start() -> Sandbox {
+        Self::start_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(arguments: &[&str]) -> Sandbox {
+        let mut command = Command::new(&Programs::get(Build::Plain).sandbox);
+        command.args(["--port", "0"]).args(arguments);
+        let running = Running::start("mcp-login-sandbox", &mut command);
+        let ready = running.line_with(|line| serde_json::from_str::<Ready>(line).ok());
+        // Its certificate is a test's own; what the sandbox tells the test needs no protection.
+        let http = crate::http_client(|client| client.tls_danger_accept_invalid_certs(true));
+        Sandbox { running, ready, http }
+    }
+
+    /// The issuer.
+    pub fn issuer(&self) -> &str {
+        &self.ready.issuer
+    }
+
+    /// The address of the MCP server.
+    pub fn mcp(&self) -> &str {
+        &self.ready.mcp
+    }
+
+    /// The process.
+    pub fn running(&mut self) -> &mut Running {
+        &mut self.running
+    }
+
+    /// Turns a fault on: `fault("wrong-iss", "")`, `fault("slow", "token:500")`.
+    pub fn fault(&self, name: &str, argument: &str) {
+        self.control("POST", "faults", &json!({ name: argument }));
+    }
+
+    /// Turns a fault off.
+    pub fn heal(&self, name: &str) {
+        self.control("POST", "faults", &json!({ name: null }));
+    }
+
+    /// Lets tokens expire on the server's side: `access`, `refresh` or `all`.
+    pub fn expire(&self, what: &str) {
+        self.control("POST", "expire", &json!({ "what": what }));
+    }
+
+    /// How many tokens of which kind live. Never their values.
+    pub fn tokens(&self) -> Value {
+        self.control("GET", "tokens", &Value::Null)
+    }
+
+    /// What has arrived, oldest first.
+    pub fn log(&self) -> Vec<Request> {
+        let answer = self.control("GET", "log", &Value::Null);
+        let entries = answer.get("entries").or_else(|| answer.get("log")).unwrap_or(&answer).clone();
+        serde_json::from_value(entries)
+            .unwrap_or_else(|error| panic!("the sandbox's log ({error}): {answer}"))
+    }
+
+    /// The requests for one path, as `/token`.
+    pub fn requests(&self, path: &str) -> Vec<Request> {
+        self.log().into_iter().filter(|request| request.path == path).collect()
+    }
+
+    /// The token requests with this grant, as `refresh_token`.
+    pub fn grants(&self, grant_type: &str) -> Vec<Request> {
+        self.log().into_iter().filter(|request| request.param("grant_type") == Some(grant_type)).collect()
+    }
+
+    /// What the MCP server answers to a token, as a status: 200, 401 …
+    pub fn mcp_answers(&self, token: &str) -> u16 {
+        let initialize = json!({
+            "jsonrpc": "2.0", "id": 1, "method": "initialize",
+            "params": { "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "test", "version": "0" } },
+        });
+        let answer = self
+            .http
+            .post(self.mcp())
+            .bearer_auth(token)
+            .header("accept", "application/json, text/event-stream")
+            .json(&initialize)
+            .send();
+        answer.expect("the MCP server answers").status().as_u16()
+    }
+
+    /// One call of the control interface.
+    pub fn control(&self, method: &str, path: &str, body: &Value) -> Value {
+        let url = format!("{}/{path}", self.ready.control.trim_end_matches('/'));
+        let request = match method {
+            "GET" => self.http.get(&url),
+            _ => self.http.post(&url).json(body),
+        };
+        let answer =
+            request.send().unwrap_or_else(|error| panic!("the sandbox's control interface: {error}"));
+        let status = answer.status();
+        let text = answer.text().unwrap_or_default();
+        assert!(status.is_success(), "{method} {url} {body}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+}
