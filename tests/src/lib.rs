@@ -11,7 +11,7 @@
 //! sign_in.finish().ok();
 //! let token = home.run(&["token", "work"]).ok(); // its agent started by itself, and ends with `home`
 //! assert_eq!(sandbox.mcp_answers(token.text()), 200);
-//! assert_eq!(sandbox.grants("authorization_code").len(), 1); // the sandbox's log, not our own counters
+//! assert_eq!(sandbox.at("code").len(), 1); // the sandbox's log, not our own counters
 //! ```
 //!
 //! `home.signed_in(url, name)` is the middle of it in one call. [`Agent`] starts the agent by hand, to kill it;
@@ -29,6 +29,7 @@ mod proxy;
 mod sandbox;
 mod session;
 mod sign_in;
+mod sources;
 mod test_ca;
 pub mod wait;
 
@@ -42,6 +43,7 @@ pub use proxy::Proxy;
 pub use sandbox::{Request, Sandbox};
 pub use session::Session;
 pub use sign_in::SignIn;
+pub use sources::{kept_files, sources};
 pub use test_ca::{Certificate, TestCa};
 
 /// A client for the test's own requests: no redirects, no proxy, bounded in time.

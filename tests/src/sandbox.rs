@@ -29,25 +29,43 @@ struct Ready {
 /// One request that arrived. Secrets are short hashes, the same for the same secret.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Request {
+    /// Counts up from 1.
+    pub n: u64,
+    /// What the path is for: `metadata`, `register`, `authorize`, `code` and `refresh` (the token endpoint by grant),
+    /// `revocation`, `introspection`, `mcp`, `trap` …
+    pub endpoint: String,
     /// `GET`, `POST` …
     pub method: String,
     /// Without the query.
     pub path: String,
-    /// The parameters of query and form.
+    /// The parameters of the query.
+    #[serde(default)]
+    pub query: Value,
+    /// The parameters of a form, or the members of a JSON body.
     #[serde(default)]
     pub params: Value,
-    /// The answer's status; none when the connection was dropped.
+    /// A number, or `dropped` or `hung`; null while it has not ended.
     #[serde(default)]
-    pub status: Option<u16>,
-    /// Everything the sandbox wrote down.
+    pub status: Value,
+    /// Everything else that was written down, such as `headers`, and the hashes of what was issued.
     #[serde(flatten)]
     pub rest: serde_json::Map<String, Value>,
 }
 
 impl Request {
-    /// A parameter, if it came once and as text.
+    /// A parameter of body or query, if it came once and as text.
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.params.get(name).and_then(|value| value.as_str().or_else(|| value.get(0)?.as_str()))
+        [&self.params, &self.query].into_iter().find_map(|params| params.get(name)?.as_str())
+    }
+
+    /// A header that is kept; a bearer token as `Bearer <hash>`.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.rest.get("headers")?.get(name)?.as_str()
+    }
+
+    /// Whether it was answered with this status.
+    pub fn answered(&self, status: u16) -> bool {
+        self.status == status
     }
 }
 
@@ -111,14 +129,9 @@ impl Sandbox {
             .unwrap_or_else(|error| panic!("the sandbox's log ({error}): {answer}"))
     }
 
-    /// The requests for one path, as `/token`.
-    pub fn requests(&self, path: &str) -> Vec<Request> {
-        self.log().into_iter().filter(|request| request.path == path).collect()
-    }
-
-    /// The token requests with this grant, as `refresh_token`.
-    pub fn grants(&self, grant_type: &str) -> Vec<Request> {
-        self.log().into_iter().filter(|request| request.param("grant_type") == Some(grant_type)).collect()
+    /// What has arrived at one endpoint: `at("refresh")` are the token requests with a refresh token.
+    pub fn at(&self, endpoint: &str) -> Vec<Request> {
+        self.log().into_iter().filter(|request| request.endpoint == endpoint).collect()
     }
 
     /// What the MCP server answers to a token, as a status: 200, 401 …
