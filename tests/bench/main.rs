@@ -1,0 +1,58 @@
+//! The agent rows of the budgets, compared with their floors in one run on one machine. `scripts/bench` runs it and writes
+//! `docs/performance.md`.
+//!
+//! Absolute times on a shared machine say little. So every figure stands beside a floor that was measured in the same
+//! minute, taking turns (A B A B …), and what is held to a budget is the ratio of each pair or a count out of the sandbox's
+//! own log. Nothing here fails for being slow: the table says "over" and the reader decides.
+#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+
+// Unix only: the floor is a Unix socket.
+#[cfg(unix)]
+mod counts;
+#[cfg(unix)]
+mod floor;
+#[cfg(unix)]
+mod memory;
+#[cfg(unix)]
+mod processes;
+#[cfg(unix)]
+mod report;
+#[cfg(unix)]
+mod rivals;
+#[cfg(unix)]
+mod sockets;
+#[cfg(unix)]
+mod stats;
+
+#[cfg(not(unix))]
+fn main() {}
+
+#[cfg(unix)]
+fn main() {
+    use mcp_login_tests::{Home, Sandbox};
+    use report::Report;
+
+    // The same program plays the floor's other half when it is called by this name.
+    if floor::is_called() {
+        return floor::serve();
+    }
+    let only: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|word| word == name);
+    let mut report = Report::begin();
+    let sandbox = Sandbox::start_with(&["--access-ttl", "3600"]);
+    let home = Home::new();
+    home.signed_in(sandbox.mcp(), "bench");
+    if wanted("sockets") {
+        sockets::run(&home, &mut report);
+    }
+    if wanted("processes") {
+        processes::run(&home, &mut report);
+    }
+    if wanted("counts") {
+        counts::run(&mut report);
+    }
+    if wanted("memory") {
+        memory::run(&mut report);
+    }
+    report.write();
+}
