@@ -1,1 +1,119 @@
-//! To be written.
+//! The harness against itself and against programs that are not ours: a test that leans on it must know that it holds.
+#![cfg(target_os = "linux")]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+
+use mcp_login_tests::{
+    Browser, Certificate, Home, OidcProvider, Person, Proxy, Sandbox, TestCa, http_client,
+};
+use serde_json::{Value, json};
+
+/// Registers a client by hand and returns an authorization request of it.
+fn request(issuer: &str, redirect_uri: &str) -> String {
+    let http = http_client(|client| client);
+    let metadata: Value = http
+        .get(format!("{issuer}/.well-known/openid-configuration"))
+        .send()
+        .and_then(|answer| answer.json())
+        .expect("metadata");
+    let registration = json!({
+        "redirect_uris": [redirect_uri], "application_type": "native", "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"], "client_name": "Test",
+    });
+    let endpoint = metadata["registration_endpoint"].as_str().expect("a registration endpoint");
+    let client: Value = http
+        .post(endpoint)
+        .json(&registration)
+        .send()
+        .and_then(|answer| answer.json())
+        .expect("a registration");
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("response_type", "code")
+        .append_pair(
+            "client_id",
+            client["client_id"].as_str().unwrap_or_else(|| panic!("no client: {client}")),
+        )
+        .append_pair("redirect_uri", redirect_uri)
+        .append_pair("scope", "openid")
+        .append_pair("state", "a state")
+        .append_pair("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")
+        .append_pair("code_challenge_method", "S256")
+        .finish();
+    format!("{}?{query}", metadata["authorization_endpoint"].as_str().expect("an authorization endpoint"))
+}
+
+#[test]
+fn a_person_at_a_certified_issuer() {
+    let issuer = OidcProvider::start();
+    let redirect = Person::named("alice").allow(&request(issuer.issuer(), "http://127.0.0.1:1/callback"));
+    assert!(redirect.url.starts_with("http://127.0.0.1:1/callback?"), "{}", redirect.url);
+    assert_eq!(redirect.param("state").as_deref(), Some("a state"));
+    assert!(redirect.param("code").is_some(), "{}: {:?}", redirect.url, issuer.log());
+    assert_eq!(issuer.count("registration_create.success"), 1);
+    let redirect = Person::named("alice").cancel(&request(issuer.issuer(), "http://127.0.0.1:1/callback"));
+    assert_eq!(redirect.param("error").as_deref(), Some("access_denied"));
+}
+
+#[test]
+fn a_person_at_the_sandbox() {
+    let sandbox = Sandbox::start();
+    let redirect = Person::named("bob").allow(&request(sandbox.issuer(), "http://127.0.0.1:1/callback"));
+    assert!(redirect.param("code").is_some(), "{}", redirect.url);
+    assert_eq!(redirect.param("iss").as_deref(), Some(sandbox.issuer()));
+    assert_eq!(sandbox.at("register").len(), 1);
+    assert_eq!(sandbox.mcp_answers("no token"), 401);
+}
+
+#[test]
+fn a_browser_at_the_sandbox() {
+    let sandbox = Sandbox::start();
+    let home = Home::new();
+    let landing = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = landing.local_addr().expect("a bound port").port();
+    let landed = std::thread::spawn(move || {
+        let (mut client, _) = landing.accept().expect("the browser comes");
+        let mut start = [0; 2048];
+        let read = client.read(&mut start).unwrap_or(0);
+        let _ =
+            client.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nReturned");
+        String::from_utf8_lossy(&start[..read]).into_owned()
+    });
+    let browser = Browser::start(&home, sandbox.issuer());
+    browser.open(&request(sandbox.issuer(), &format!("http://127.0.0.1:{port}/callback")));
+    browser.choose("bob");
+    browser.click("#allow");
+    browser.wait_for_text("Returned");
+    let request = landed.join().expect("a request");
+    assert!(request.starts_with("GET /callback?") && request.contains("code="), "{request}");
+}
+
+#[test]
+fn certificates_and_the_proxy() {
+    let ca = TestCa::new();
+    let start = |certificate: &Certificate| {
+        OidcProvider::start_with(&json!({ "cert": certificate.cert, "key": certificate.key }))
+    };
+    let address = |issuer: &OidcProvider| -> SocketAddr {
+        issuer.issuer().trim_start_matches("https://").parse().expect("a loopback address")
+    };
+    let good = start(&ca.issue(&["issuer.example.test", "127.0.0.1"]));
+    let expired = start(&ca.expired(&["expired.example.test"]));
+    let unknown = start(&ca.self_signed(&["unknown.example.test"]));
+    let proxy = Proxy::start(&[
+        ("issuer.example.test:443", address(&good)),
+        ("other.example.test:443", address(&good)),
+        ("expired.example.test:443", address(&expired)),
+        ("unknown.example.test:443", address(&unknown)),
+    ]);
+    let root = std::fs::read(ca.file()).expect("the authority");
+    let root = reqwest::Certificate::from_pem(&root).expect("a certificate");
+    let through = reqwest::Proxy::https(proxy.url()).expect("an address");
+    let http = http_client(|client| client.tls_certs_only([root]).proxy(through));
+    let get = |host: &str| http.get(format!("https://{host}/.well-known/openid-configuration")).send();
+    assert!(get("issuer.example.test").expect("trusted").status().is_success());
+    for host in ["other.example.test", "expired.example.test", "unknown.example.test"] {
+        assert!(get(host).is_err(), "{host} was trusted");
+        assert!(proxy.passed().contains(&format!("{host}:443")), "{host} was not even tried");
+    }
+}

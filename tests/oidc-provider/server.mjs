@@ -23,7 +23,7 @@ const issuer = `${tls ? 'https' : 'http'}://127.0.0.1:${server.address().port}`;
 const log = [];
 const provider = new Provider(issuer, {
   cookies: { keys: [randomBytes(32).toString('hex')] },
-  scopes: ['openid', 'offline_access', 'email', 'mcp:tools', 'mcp:admin'],
+  scopes: ['openid', 'offline_access', 'email', 'mcp:read', 'mcp:write', 'mcp:admin'],
   claims: { openid: ['sub'], email: ['email', 'email_verified'] },
   clientDefaults: { grant_types: ['authorization_code', 'refresh_token'], token_endpoint_auth_method: 'none' },
   features: {
@@ -37,7 +37,7 @@ const provider = new Provider(issuer, {
       useGrantedResource: () => true,
       defaultResource: (ctx, client, named) => named,
       getResourceServerInfo: (ctx, resource) => ({
-        scope: 'mcp:tools mcp:admin',
+        scope: 'mcp:read mcp:write mcp:admin',
         audience: resource,
         accessTokenFormat: options.format,
         accessTokenTTL: options.accessTtl,
@@ -94,7 +94,7 @@ async function interaction(request, response) {
   const accountId = session?.accountId ?? answer.get('user') ?? 'alice';
   const grant = new provider.Grant({ accountId, clientId: params.client_id });
   if (params.scope) grant.addOIDCScope(params.scope);
-  for (const resource of [params.resource].flat().filter(Boolean)) grant.addResourceScope(resource, 'mcp:tools mcp:admin');
+  for (const resource of [params.resource].flat().filter(Boolean)) grant.addResourceScope(resource, 'mcp:read mcp:write mcp:admin');
   await provider.interactionFinished(request, response, { login: { accountId }, consent: { grantId: await grant.save() } });
 }
 

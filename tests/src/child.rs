@@ -1,8 +1,8 @@
 //! A program that a test started: its lines can be waited for, and it ends with the test.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -133,5 +133,49 @@ impl Drop for Running {
 pub fn signal(id: u32, signal: rustix::process::Signal) {
     if let Some(pid) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw) {
         let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+/// The lines of a program that a test started itself, of both its outputs, as they come.
+#[derive(Debug)]
+pub struct Lines {
+    receive: Receiver<String>,
+}
+
+impl Lines {
+    /// Reads both in the background.
+    pub fn of(stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) -> Lines {
+        let (send, receive) = channel();
+        let other = send.clone();
+        std::thread::spawn(move || stdout.map(|pipe| forward(pipe, &send)));
+        std::thread::spawn(move || stderr.map(|pipe| forward(pipe, &other)));
+        Lines { receive }
+    }
+
+    /// The first line for which `find` has an answer.
+    pub fn first_with<T>(&self, mut find: impl FnMut(&str) -> Option<T>) -> T {
+        let mut passed = Vec::new();
+        loop {
+            match self.receive.recv_timeout(wait::LONG) {
+                Ok(line) => match find(&line) {
+                    Some(found) => return found,
+                    None => passed.push(line),
+                },
+                Err(_) => panic!("the line does not come. Instead:\n{}", passed.join("\n")),
+            }
+        }
+    }
+
+    /// What is left, when the program has ended.
+    pub fn rest(&self) -> Vec<String> {
+        self.receive.iter().collect()
+    }
+}
+
+fn forward(pipe: impl Read, send: &Sender<String>) {
+    for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+        if send.send(line).is_err() {
+            break;
+        }
     }
 }
