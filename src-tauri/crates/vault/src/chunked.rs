@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::head::{Head, digest};
+use crate::head::{Chunks, Head, digest};
 use crate::item::seal;
 use crate::{Error, Generation, Item, Items, Kind, Written, fault};
 
@@ -72,15 +72,18 @@ impl<I: Items> Chunked<I> {
         let (head, rest) = Head::split(name, stored.expose_secret())?;
         let secret = match &head.chunks {
             None => seal(rest),
-            Some(chunks) => self.join(name, head.generation, chunks.count, &chunks.sha256)?,
+            Some(chunks) => self.join(name, &head, chunks)?,
         };
         Ok(Some(Item { generation: head.generation, secret }))
     }
 
     /// The generation of what is stored, without its chunks.
     pub fn generation(&mut self, name: &str) -> Result<Option<Generation>, Error> {
-        let Some(stored) = self.items.get(name)? else { return Ok(None) };
-        Ok(Some(Head::split(name, stored.expose_secret())?.0.generation))
+        Ok(self.head(name)?.map(|head| head.generation))
+    }
+
+    pub(crate) fn head(&mut self, name: &str) -> Result<Option<Head>, Error> {
+        Ok(self.stored(name)?.map(|(head, _)| head))
     }
 
     /// Stores a value over nothing or an older generation, or once more what is stored already.
@@ -99,30 +102,23 @@ impl<I: Items> Chunked<I> {
         if secret.len() > LONGEST {
             return Err(Error::TooLong { bytes: secret.len(), limit: LONGEST });
         }
-        let stored = self.items.get(name).map_err(unwritten)?;
-        let old = match &stored {
-            None => None,
-            Some(stored) => match Head::split(name, stored.expose_secret()) {
-                Ok(split) => Some(split),
-                // What nobody can read is no value to protect, and the new one may exist nowhere else.
-                Err(Error::Corrupt { .. }) => {
-                    tracing::warn!(item = name, "a damaged item is replaced");
-                    return self.write(name, None, generation, secret);
-                }
-                Err(error) => return Err(error),
-            },
+        let stored = match self.stored(name) {
+            Ok(stored) => stored,
+            // What nobody can read is no value to protect, and the new one may exist nowhere else.
+            Err(Error::Corrupt { .. }) => {
+                tracing::warn!(item = name, "a damaged item is replaced");
+                return self.write(name, None, generation, secret);
+            }
+            Err(error) => return Err(unwritten(error)),
         };
-        let now = old.as_ref().map(|(head, _)| head.generation);
-        if now == Some(generation)
-            && let Some((head, rest)) = &old
+        let now = stored.as_ref().map(|(head, _)| head.generation);
+        let stale = || Error::Stale { key: name.to_owned(), stored: now };
+        if let Some((head, bytes)) = &stored
+            && head.generation == generation
         {
             // Asked once more, after an answer that did not say whether it was written.
-            let same = match &head.chunks {
-                None => *rest == secret,
-                Some(chunks) => chunks.sha256 == digest(secret),
-            };
-            if !same {
-                return Err(Error::Stale { key: name.to_owned(), stored: now });
+            if !head.is_of(bytes.expose_secret(), secret) {
+                return Err(stale());
             }
             return match self.load(name) {
                 Ok(_) => {
@@ -133,14 +129,16 @@ impl<I: Items> Chunked<I> {
                 Err(error) => Err(unwritten(error)),
             };
         }
-        let goes_ahead = match expect {
-            Expect::Older => now.is_none_or(|now| now < generation),
-            Expect::Exactly(from) => now == Some(from) && from < generation,
+        let goes_ahead = match (expect, now) {
+            (Expect::Older, None) => true,
+            (Expect::Older, Some(now)) => now < generation,
+            (Expect::Exactly(from), Some(now)) => now == from && from < generation,
+            (Expect::Exactly(_), None) => false,
         };
         if !goes_ahead {
-            return Err(Error::Stale { key: name.to_owned(), stored: now });
+            return Err(stale());
         }
-        self.write(name, old.as_ref().map(|(head, _)| head), generation, secret)
+        self.write(name, stored.as_ref().map(|(head, _)| head), generation, secret)
     }
 
     /// Removes the value, whole or damaged, and every chunk that was ever written for it.
@@ -163,6 +161,13 @@ impl<I: Items> Chunked<I> {
         self.items.probe()
     }
 
+    /// Head and whole item, as the store has them.
+    fn stored(&mut self, name: &str) -> Result<Option<(Head, SecretSlice<u8>)>, Error> {
+        let Some(stored) = self.items.get(name)? else { return Ok(None) };
+        let (head, _) = Head::split(name, stored.expose_secret())?;
+        Ok(Some((head, stored)))
+    }
+
     fn write(
         &mut self,
         name: &str,
@@ -170,7 +175,7 @@ impl<I: Items> Chunked<I> {
         generation: Generation,
         secret: &[u8],
     ) -> Result<(), Error> {
-        let head = Head::inline(generation);
+        let head = Head::inline(generation, secret);
         let line = head.line();
         let mut whole = Zeroizing::new(Vec::with_capacity(line.len() + secret.len()));
         whole.extend_from_slice(&line);
@@ -210,28 +215,25 @@ impl<I: Items> Chunked<I> {
             fault::point("vault.chunk.written");
         }
         fault::point("vault.chunks.written");
-        let head = Head::chunked(generation, count, secret);
+        let head = Head::chunked(generation, secret, count);
         self.items.put(name, &head.line())?;
         Ok(head)
     }
 
-    fn join(
-        &mut self,
-        name: &str,
-        generation: Generation,
-        count: u32,
-        sha256: &str,
-    ) -> Result<SecretSlice<u8>, Error> {
+    fn join(&mut self, name: &str, head: &Head, chunks: &Chunks) -> Result<SecretSlice<u8>, Error> {
         let corrupt = || Error::Corrupt { key: name.to_owned() };
-        let mut whole = Zeroizing::new(Vec::with_capacity(LONGEST));
-        for index in 0..count {
-            let chunk = self.items.get(&chunk_name(name, generation, index))?.ok_or_else(corrupt)?;
-            if whole.len() + chunk.expose_secret().len() > LONGEST {
-                return Err(corrupt());
+        if head.length > LONGEST || chunks.count as usize > LONGEST / SHORTEST_LIMIT {
+            return Err(corrupt());
+        }
+        let mut whole = Zeroizing::new(Vec::with_capacity(head.length));
+        for index in 0..chunks.count {
+            let chunk = self.items.get(&chunk_name(name, head.generation, index))?.ok_or_else(corrupt)?;
+            if whole.len() + chunk.expose_secret().len() > head.length {
+                return Err(corrupt()); // and the buffer never grows, which would leave a copy behind
             }
             whole.extend_from_slice(chunk.expose_secret());
         }
-        if digest(&whole) != sha256 {
+        if whole.len() != head.length || digest(&whole) != chunks.sha256 {
             return Err(corrupt());
         }
         Ok(seal(&whole))
@@ -281,4 +283,186 @@ impl Ledger {
 /// An error from before the head was written: whatever became of that call, the value is what it was.
 fn unwritten(error: Error) -> Error {
     error.having_written(Written::No)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::Memory;
+    use crate::scripted::{Fault, Scripted};
+
+    const WINDOWS: usize = 2_560;
+    const NAME: &str = "tokens/a";
+
+    fn generation(number: u64) -> Generation {
+        Generation::new(number)
+    }
+
+    /// A secret with which the first line makes exactly `whole` bytes.
+    fn filling(whole: usize, generation: Generation) -> Vec<u8> {
+        let guess = vec![b'x'; whole];
+        let line = Head::inline(generation, &guess).line().len();
+        let secret = vec![b'x'; whole - line];
+        assert_eq!(Head::inline(generation, &secret).line().len(), line, "the length has as many digits");
+        secret
+    }
+
+    fn names(chunked: &Chunked<Memory>) -> Vec<&str> {
+        chunked.items.names().collect()
+    }
+
+    #[test]
+    fn the_last_byte_that_fits_stays_in_one_item_and_the_next_one_splits() {
+        let mut chunked = Chunked::new(Memory::limited(WINDOWS));
+        let fits = filling(WINDOWS, generation(1));
+        chunked.store(NAME, generation(1), &fits).unwrap();
+        assert_eq!(names(&chunked), [NAME]);
+        assert_eq!(chunked.load(NAME).unwrap().unwrap().secret.expose_secret(), fits);
+
+        let longer = filling(WINDOWS + 1, generation(2));
+        chunked.store(NAME, generation(2), &longer).unwrap();
+        assert_eq!(names(&chunked), [NAME, "tokens/a#2.0", "tokens/a#sets"]);
+        let item = chunked.load(NAME).unwrap().unwrap();
+        assert_eq!((item.generation, item.secret.expose_secret()), (generation(2), &longer[..]));
+    }
+
+    #[test]
+    fn nothing_is_split_where_the_store_takes_it() {
+        let mut chunked = Chunked::new(Memory::new());
+        chunked.store(NAME, generation(1), &[b'x'; LONGEST]).unwrap();
+        assert_eq!(names(&chunked), [NAME]);
+    }
+
+    #[test]
+    fn sixty_four_kibibytes_and_not_a_byte_more() {
+        let mut chunked = Chunked::new(Memory::limited(WINDOWS));
+        let longest: Vec<u8> = (0..LONGEST).map(|i| (i % 251) as u8).collect();
+        chunked.store(NAME, generation(1), &longest).unwrap();
+        assert_eq!(names(&chunked).len(), 1 + 26 + 1);
+        assert_eq!(chunked.load(NAME).unwrap().unwrap().secret.expose_secret(), longest);
+        let too_long = chunked.store(NAME, generation(2), &[0; LONGEST + 1]);
+        assert_eq!(too_long, Err(Error::TooLong { bytes: LONGEST + 1, limit: LONGEST }));
+        assert_eq!(chunked.generation(NAME).unwrap(), Some(generation(1)), "and nothing was lost");
+    }
+
+    #[test]
+    fn a_store_of_crumbs_is_refused() {
+        let mut chunked = Chunked::new(Memory::limited(100));
+        let refused = chunked.store(NAME, generation(1), &[0; 101]);
+        assert_eq!(refused, Err(Error::TooLong { bytes: 101, limit: 100 }));
+        assert_eq!(names(&chunked), [""; 0]);
+    }
+
+    #[test]
+    fn older_chunks_go_when_the_next_value_is_there() {
+        let mut chunked = Chunked::new(Memory::limited(WINDOWS));
+        chunked.store(NAME, generation(1), &[1; 9_000]).unwrap();
+        chunked.store(NAME, generation(2), &[2; 6_000]).unwrap();
+        assert_eq!(names(&chunked), [NAME, "tokens/a#2.0", "tokens/a#2.1", "tokens/a#2.2", "tokens/a#sets"]);
+        chunked.store(NAME, generation(3), b"short").unwrap();
+        assert_eq!(names(&chunked), [NAME], "not even the ledger stays");
+        chunked.store(NAME, generation(4), &[4; 6_000]).unwrap();
+        chunked.delete(NAME).unwrap();
+        assert_eq!(names(&chunked), [""; 0]);
+    }
+
+    #[test]
+    fn a_missing_or_changed_chunk_is_damage_and_the_same_value_mends_it() {
+        for damage in [None, Some(vec![9_u8; WINDOWS]), Some(Vec::new()), Some(vec![1; WINDOWS + 1])] {
+            let mut chunked = Chunked::new(Memory::limited(WINDOWS));
+            chunked.store(NAME, generation(1), &[1; 9_000]).unwrap();
+            let whole = chunked.items.clone();
+            let mut unlimited = Memory::new();
+            for name in whole.names() {
+                unlimited.put(name, whole.clone().get(name).unwrap().unwrap().expose_secret()).unwrap();
+            }
+            match &damage {
+                None => unlimited.delete("tokens/a#1.2").unwrap(),
+                Some(bytes) => unlimited.put("tokens/a#1.2", bytes).unwrap(),
+            }
+            let mut chunked = Chunked::new(unlimited);
+            assert_eq!(chunked.load(NAME).unwrap_err(), Error::Corrupt { key: NAME.into() });
+            chunked.store(NAME, generation(1), &[1; 9_000]).unwrap();
+            assert_eq!(chunked.load(NAME).unwrap().unwrap().secret.expose_secret(), [1; 9_000]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_can_be_replaced_and_deleted() {
+        for way in ["replace", "exactly", "delete"] {
+            let mut chunked = Chunked::new(Memory::new());
+            chunked.items.put(NAME, b"not one of ours").unwrap();
+            assert_eq!(chunked.load(NAME).unwrap_err(), Error::Corrupt { key: NAME.into() });
+            match way {
+                "replace" => chunked.store(NAME, generation(2), b"new").unwrap(),
+                "exactly" => {
+                    chunked.store_if(NAME, Expect::Exactly(generation(1)), generation(2), b"new").unwrap()
+                }
+                _ => chunked.delete(NAME).unwrap(),
+            }
+            let now = chunked.generation(NAME).unwrap();
+            assert_eq!(now, if way == "delete" { None } else { Some(generation(2)) });
+        }
+    }
+
+    #[test]
+    fn a_newer_layout_is_never_overwritten() {
+        let mut chunked = Chunked::new(Memory::new());
+        chunked.items.put(NAME, b"{\"v\":2}\nx").unwrap();
+        let newer = Err(Error::Newer { key: NAME.into() });
+        assert_eq!(chunked.store(NAME, generation(9), b"new"), newer);
+        assert_eq!(chunked.load(NAME).map(drop), newer);
+    }
+
+    #[test]
+    fn an_older_generation_or_another_value_of_the_same_is_refused() {
+        let mut chunked = Chunked::new(Memory::new());
+        chunked.store(NAME, generation(5), b"five").unwrap();
+        chunked.store(NAME, generation(5), b"five").unwrap();
+        let stale = Err(Error::Stale { key: NAME.into(), stored: Some(generation(5)) });
+        assert_eq!(chunked.store(NAME, generation(4), b"four"), stale);
+        assert_eq!(chunked.store(NAME, generation(5), b"FIVE"), stale);
+        assert_eq!(chunked.store(NAME, generation(5), b"five5"), stale);
+        assert_eq!(chunked.store(NAME, generation(5), b"ive"), stale);
+        assert_eq!(chunked.store_if(NAME, Expect::Exactly(generation(4)), generation(6), b"six"), stale);
+        assert_eq!(chunked.load(NAME).unwrap().unwrap().secret.expose_secret(), b"five");
+    }
+
+    /// Every raw call of a write over chunks, failing before or after it took effect: the old value or the new one is
+    /// there, the error tells the truth, and asking once more completes.
+    #[test]
+    fn a_failure_at_any_step_leaves_one_whole_value_and_can_be_asked_again() {
+        let old = vec![1; 6_000];
+        for new in [vec![2; 9_000], vec![2; 100]] {
+            for fault in [Fault::Before, Fault::After, Fault::Crash] {
+                let mut failed = 0;
+                for step in 0.. {
+                    let disk = Scripted::limited(WINDOWS);
+                    Chunked::new(disk.clone()).store(NAME, generation(1), &old).unwrap();
+                    disk.script(step, fault);
+                    let outcome = Chunked::new(disk.clone()).store(NAME, generation(2), &new);
+                    if !disk.happened() {
+                        assert!(outcome.is_ok());
+                        break;
+                    }
+                    disk.heal();
+                    let mut chunked = Chunked::new(disk.clone());
+                    let there = chunked.load(NAME).unwrap().unwrap();
+                    let is_new = there.generation == generation(2);
+                    assert_eq!(there.secret.expose_secret(), if is_new { &new[..] } else { &old[..] });
+                    match &outcome {
+                        Ok(()) => assert!(is_new, "step {step}: success, and the old value is there"),
+                        Err(error) if is_new => assert_eq!(error.written(), Written::Maybe, "step {step}"),
+                        Err(_) => failed += 1,
+                    }
+                    chunked.store(NAME, generation(2), &new).unwrap();
+                    assert_eq!(chunked.load(NAME).unwrap().unwrap().secret.expose_secret(), new);
+                    chunked.delete(NAME).unwrap();
+                    assert_eq!(disk.names(), [""; 0], "step {step} left chunks behind");
+                }
+                assert!(failed > 0, "the script failed nothing");
+            }
+        }
+    }
 }

@@ -64,7 +64,7 @@ impl<I: Items> Journal<I> {
         }
         fault::point("vault.intent.before");
         // always written, even over the same: it also shows that the vault takes writes
-        self.chunked.items().put(&intent(account), &Head::inline(generation).line())?;
+        self.chunked.items().put(&intent(account), &Head::inline(generation, b"").line())?;
         fault::point("vault.intent.written");
         Ok(())
     }
@@ -98,10 +98,7 @@ impl<I: Items> Journal<I> {
     /// What an earlier process left behind. Also clears away what no longer counts.
     pub fn recover(&mut self, account: &AccountId) -> Result<Recovery, Error> {
         let name = tokens(account);
-        let head = match self.chunked.items().get(&name)? {
-            None => None,
-            Some(stored) => Some(Head::split(&name, stored.expose_secret())?.0),
-        };
+        let head = self.chunked.head(&name)?;
         self.chunked.tidy(&name, head.as_ref());
         let stored = head.map(|head| head.generation);
         let spent = match (self.intent(account)?, stored) {
@@ -151,4 +148,200 @@ fn tokens(account: &AccountId) -> String {
 
 fn intent(account: &AccountId) -> String {
     Key::Intent(account.clone()).name()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scripted::{Fault, Scripted};
+    use crate::{Memory, Written};
+
+    fn account() -> AccountId {
+        "a".parse().unwrap()
+    }
+
+    fn generation(number: u64) -> Generation {
+        Generation::new(number)
+    }
+
+    fn bytes(text: &[u8]) -> SecretSlice<u8> {
+        crate::item::seal(text)
+    }
+
+    fn journal() -> Journal<Memory> {
+        let mut journal = Journal::new(Chunked::new(Memory::new()));
+        journal.store(&Key::Tokens(account()), generation(1), &bytes(b"one")).unwrap();
+        journal
+    }
+
+    #[test]
+    fn a_refresh_that_ends_leaves_nothing_to_recover() {
+        let mut journal = journal();
+        assert_eq!(journal.recover(&account()).unwrap(), Recovery::Clean);
+        journal.begin(&account(), generation(1)).unwrap();
+        assert_eq!(journal.recover(&account()).unwrap(), Recovery::Unknown { generation: generation(1) });
+        journal.commit(&account(), generation(1), generation(2), &bytes(b"two")).unwrap();
+        assert_eq!(journal.recover(&account()).unwrap(), Recovery::Clean);
+        let item = journal.load(&Key::Tokens(account())).unwrap().unwrap();
+        assert_eq!((item.generation, item.secret.expose_secret()), (generation(2), &b"two"[..]));
+    }
+
+    #[test]
+    fn only_the_stored_generation_can_begin_or_commit() {
+        let mut journal = journal();
+        let stale = |stored| Err(Error::Stale { key: "tokens/a".into(), stored });
+        assert_eq!(journal.begin(&account(), generation(2)), stale(Some(generation(1))));
+        assert_eq!(journal.recover(&account()).unwrap(), Recovery::Clean, "no intent was written");
+        let late = journal.commit(&account(), generation(2), generation(3), &bytes(b"late"));
+        assert_eq!(late, stale(Some(generation(1))));
+        let backwards = journal.commit(&account(), generation(1), generation(1), &bytes(b"other"));
+        assert_eq!(backwards, stale(Some(generation(1))));
+        journal.delete(&Key::Tokens(account())).unwrap();
+        let signed_out = journal.commit(&account(), generation(1), generation(2), &bytes(b"two"));
+        assert_eq!(signed_out, stale(None), "a sign-out is not undone by a late refresh");
+    }
+
+    #[test]
+    fn a_commit_may_be_repeated() {
+        let mut journal = journal();
+        for _ in 0..2 {
+            journal.commit(&account(), generation(1), generation(2), &bytes(b"two")).unwrap();
+        }
+        assert_eq!(journal.load(&Key::Tokens(account())).unwrap().unwrap().generation, generation(2));
+    }
+
+    #[test]
+    fn a_token_that_was_not_spent_leaves_no_doubt() {
+        let mut journal = journal();
+        journal.begin(&account(), generation(1)).unwrap();
+        journal.abandon(&account(), generation(7)).unwrap();
+        assert_eq!(journal.recover(&account()).unwrap(), Recovery::Unknown { generation: generation(1) });
+        journal.abandon(&account(), generation(1)).unwrap();
+        assert_eq!(journal.recover(&account()).unwrap(), Recovery::Clean);
+    }
+
+    #[test]
+    fn a_spent_intent_does_not_count_and_a_damaged_one_does() {
+        let mut journal = journal();
+        journal.begin(&account(), generation(1)).unwrap();
+        // signed in again meanwhile: the old intent is about a token that is gone
+        journal.store(&Key::Tokens(account()), generation(2), &bytes(b"two")).unwrap();
+        assert_eq!(journal.recover(&account()).unwrap(), Recovery::Clean);
+        journal.chunked.items().put("intent/a", b"damaged").unwrap();
+        assert_eq!(journal.recover(&account()).unwrap(), Recovery::Unknown { generation: generation(2) });
+        journal.commit(&account(), generation(2), generation(3), &bytes(b"three")).unwrap();
+        assert_eq!(journal.recover(&account()).unwrap(), Recovery::Clean);
+    }
+
+    #[test]
+    fn signing_out_takes_the_intent_along() {
+        let mut journal = journal();
+        journal.begin(&account(), generation(1)).unwrap();
+        journal.delete(&Key::Tokens(account())).unwrap();
+        assert_eq!(journal.chunked.items().names().count(), 0);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        /// A refresh: begin, then commit with so many bytes.
+        Refresh(usize),
+        SignIn(usize),
+        SignOut,
+        Recover,
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            4 => (0_usize..9_000).prop_map(Act::Refresh),
+            1 => (0_usize..9_000).prop_map(Act::SignIn),
+            1 => Just(Act::SignOut),
+            1 => Just(Act::Recover),
+        ]
+    }
+
+    fn fault() -> impl Strategy<Value = Option<(u64, Fault)>> {
+        let kind = prop_oneof![Just(Fault::Before), Just(Fault::After), Just(Fault::Crash)];
+        proptest::option::weighted(0.7, (0_u64..30, kind))
+    }
+
+    fn secret(generation: Generation, length: usize) -> Vec<u8> {
+        (0..length).map(|i| (i as u64).wrapping_mul(31).wrapping_add(generation.get()) as u8).collect()
+    }
+
+    proptest! {
+        /// Whatever is done, and wherever it fails or dies: what is loaded is a whole value, the last that was
+        /// stored or one whose failure said that it may have been; a spent token is known after a crash; and a
+        /// sign-out that succeeds leaves nothing at all.
+        #[test]
+        fn never_a_part_never_a_loss(
+            limit in 512_usize..3_000,
+            steps in proptest::collection::vec((act(), fault()), 1..14),
+        ) {
+            let disk = Scripted::limited(limit);
+            let key = Key::Tokens(account());
+            // what may be there: generation and length; the first is what is there if no failure wrote
+            let mut stored: Option<(Generation, usize)> = None;
+            let mut last = Generation::new(0);
+            for (act, fault) in steps {
+                if let Some((step, fault)) = fault {
+                    disk.script(step, fault);
+                }
+                let mut journal = Journal::new(Chunked::new(disk.clone()));
+                let mut maybe: Vec<Option<(Generation, usize)>> = vec![stored];
+                let mut spent = None;
+                match act {
+                    Act::Refresh(length) => {
+                        let Some((from, _)) = stored else { disk.heal(); continue };
+                        if journal.begin(&account(), from).is_ok() {
+                            spent = Some(from); // the server has answered: the stored token is void now
+                            last = last.next();
+                            let done = journal.commit(&account(), from, last, &bytes(&secret(last, length)));
+                            match done {
+                                Ok(()) => maybe = vec![Some((last, length))],
+                                Err(error) if error.written() == Written::Maybe => maybe.push(Some((last, length))),
+                                Err(_) => {}
+                            }
+                        }
+                    }
+                    Act::SignIn(length) => {
+                        last = last.next();
+                        match journal.store(&key, last, &bytes(&secret(last, length))) {
+                            Ok(()) => maybe = vec![Some((last, length))],
+                            Err(error) if error.written() == Written::Maybe => maybe.push(Some((last, length))),
+                            Err(_) => {}
+                        }
+                    }
+                    Act::SignOut => match journal.delete(&key) {
+                        Ok(()) => {
+                            maybe = vec![None];
+                            prop_assert_eq!(disk.names(), Vec::<String>::new());
+                        }
+                        Err(_) => maybe.push(None),
+                    },
+                    Act::Recover => {
+                        let _ = journal.recover(&account());
+                    }
+                }
+                disk.heal();
+                // a new process looks
+                let mut journal = Journal::new(Chunked::new(disk.clone()));
+                let item = journal.load(&key).expect("never damaged, wherever it failed");
+                stored = item.as_ref().map(|item| (item.generation, item.secret.expose_secret().len()));
+                prop_assert!(maybe.contains(&stored), "{:?} is there, of {:?}", stored, maybe);
+                if let Some(item) = &item {
+                    let whole = secret(item.generation, item.secret.expose_secret().len());
+                    prop_assert_eq!(item.secret.expose_secret(), &whole[..]);
+                }
+                if let (Some(from), Some((now, _))) = (spent, stored) && now == from {
+                    let found = journal.recover(&account()).unwrap();
+                    prop_assert_eq!(found, Recovery::Unknown { generation: from });
+                }
+            }
+            Journal::new(Chunked::new(disk.clone())).delete(&key).unwrap();
+            prop_assert_eq!(disk.names(), Vec::<String>::new(), "a secret stays behind");
+        }
+    }
 }

@@ -22,6 +22,8 @@ mod journal;
 mod key;
 mod keychain;
 mod memory;
+#[cfg(test)]
+mod scripted;
 mod vault;
 
 pub use chunked::{Chunked, LONGEST};
