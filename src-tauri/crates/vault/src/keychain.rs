@@ -214,6 +214,7 @@ fn platform_error(text: String, code: Option<i64>) -> Error {
     Error::Platform { failure: PlatformFailure { text, code }, written: Written::Maybe }
 }
 
+/// Nobody was there to write anything.
 fn absent(text: String, code: Option<i64>) -> Failure {
-    Failure::Broken(Error::Absent { failure: PlatformFailure { text, code }, written: Written::Maybe })
+    Failure::Broken(Error::Absent { failure: PlatformFailure { text, code }, written: Written::No })
 }

@@ -182,3 +182,120 @@ impl Vault {
         answer.unwrap_or_else(|_| Err(gone()))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    /// A store behind a prompt: every call blocks until the person at the other end lets one through.
+    struct Prompted {
+        memory: Arc<Mutex<Memory>>,
+        prompt: mpsc::Receiver<()>,
+        asked: mpsc::Sender<()>,
+    }
+
+    impl Prompted {
+        fn ask(&self) {
+            self.asked.send(()).unwrap();
+            self.prompt.recv().expect("the person is still there");
+        }
+    }
+
+    impl Items for Prompted {
+        fn kind(&self) -> Kind {
+            Kind::Memory
+        }
+        fn get(&mut self, name: &str) -> Result<Option<SecretSlice<u8>>, Error> {
+            self.ask();
+            self.memory.lock().unwrap().get(name)
+        }
+        fn put(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+            self.memory.lock().unwrap().put(name, bytes)
+        }
+        fn delete(&mut self, name: &str) -> Result<(), Error> {
+            self.memory.lock().unwrap().delete(name)
+        }
+        fn probe(&mut self) -> Result<(), Error> {
+            panic!("the library below has a mistake")
+        }
+    }
+
+    struct Person {
+        memory: Arc<Mutex<Memory>>,
+        unlock: mpsc::Sender<()>,
+        asked: mpsc::Receiver<()>,
+    }
+
+    fn prompted(deadline: Option<Duration>) -> (Vault, Person) {
+        let (unlock, prompt) = mpsc::channel();
+        let (asked, was_asked) = mpsc::channel();
+        let memory = Arc::new(Mutex::new(Memory::new()));
+        let items = Prompted { memory: Arc::clone(&memory), prompt, asked };
+        (Vault::over(items, deadline).unwrap(), Person { memory, unlock, asked: was_asked })
+    }
+
+    fn key(name: &str) -> Key {
+        Key::Tokens(name.parse().unwrap())
+    }
+
+    fn bytes(text: &[u8]) -> SecretSlice<u8> {
+        crate::item::seal(text)
+    }
+
+    const AT_ONCE: Option<Duration> = Some(Duration::from_millis(1));
+
+    #[tokio::test]
+    async fn a_write_completes_without_its_caller_and_a_read_is_let_go() {
+        let (vault, person) = prompted(AT_ONCE);
+        let late = vault.store(&key("a"), Generation::FIRST, bytes(b"one")).await;
+        assert_eq!(late, Err(Error::Deadline { written: Written::Maybe }));
+        let nobody = vault.load(&key("a")).await.map(drop);
+        assert_eq!(nobody, Err(Error::Deadline { written: Written::No }));
+        assert_eq!(vault.kind(), Kind::Memory);
+
+        drop(vault); // the last handle: what is queued is done all the same
+        for _ in 0..2 {
+            person.unlock.send(()).unwrap(); // the store looks, then tidies after a first value
+        }
+        drop(person.unlock);
+        assert_eq!(person.asked.iter().count(), 2, "the read that nobody waits for asked nobody");
+        let stored = person.memory.lock().unwrap().get("tokens/a").unwrap().unwrap();
+        assert!(stored.expose_secret().ends_with(b"one"));
+    }
+
+    #[tokio::test]
+    async fn calls_are_made_in_the_order_in_which_they_came() {
+        let vault = Vault::memory().unwrap();
+        let calls = (1..=50).map(|number| {
+            let vault = vault.clone();
+            async move { vault.store(&key("a"), Generation::new(number), bytes(&number.to_le_bytes())).await }
+        });
+        for call in calls.map(tokio::spawn).collect::<Vec<_>>() {
+            call.await.unwrap().unwrap(); // none is stale, so none overtook another
+        }
+        assert_eq!(vault.load(&key("a")).await.unwrap().unwrap().generation, Generation::new(50));
+    }
+
+    #[tokio::test]
+    async fn a_panic_below_costs_one_call() {
+        let (vault, person) = prompted(None);
+        assert!(matches!(vault.probe().await, Err(Error::Platform { written: Written::No, .. })));
+        person.unlock.send(()).unwrap();
+        assert!(vault.load(&key("a")).await.unwrap().is_none());
+    }
+
+    #[test]
+    fn no_error_and_no_item_shows_a_byte() {
+        let item = Item { generation: Generation::FIRST, secret: bytes(b"canary") };
+        assert!(!format!("{item:?}").contains("canary"));
+        let mut memory = Memory::limited(3);
+        memory.put("a", b"can").unwrap();
+        let refused = memory.put("a", b"canary").unwrap_err();
+        assert!(!format!("{memory:?} {refused:?} {refused}").contains("can\""));
+    }
+}
