@@ -296,6 +296,8 @@ pub enum EndpointName {
     Introspection,
     #[error("registration management address")]
     RegistrationManagement,
+    #[error("redirect address")]
+    Redirect,
     #[error("metadata address")]
     Metadata,
     #[error("issuer")]
@@ -325,9 +327,6 @@ pub enum RegistrationFault {
     /// A token endpoint authentication method that we cannot do.
     #[error("it asks for a client authentication method that is not supported")]
     AuthMethod,
-    /// A method that needs a secret, and no secret.
-    #[error("it asks for a client secret and gives none")]
-    SecretMissing,
 }
 
 /// What is wrong with a callback.

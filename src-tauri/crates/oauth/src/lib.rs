@@ -30,6 +30,8 @@ pub mod revoke;
 pub mod scope;
 pub mod secret;
 pub mod server_metadata;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod token;
 pub mod values;

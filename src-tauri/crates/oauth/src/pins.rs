@@ -1,5 +1,10 @@
-//! What a person pinned for a server.
+//! What a person pinned for a server whose documents are missing or wrong.
+//!
+//! Invariant: a pin wins over every document, and pinned endpoints come as a pair, so that a code is never sent to a
+//! token endpoint that somebody else chose.
+
 use crate::endpoint::Endpoint;
+use crate::error::{Error, SettingsFault};
 use crate::values::{Issuer, ResourceUri};
 
 /// Whether `resource` is sent.
@@ -11,7 +16,7 @@ pub enum PinnedResource {
     Value(ResourceUri),
 }
 
-/// What a person set for a server whose documents are missing or wrong. Every field wins over documents.
+/// What a person set for a server. Every field wins over documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pins {
     /// The issuer.
@@ -30,4 +35,18 @@ pub struct Pins {
     pub resource: Option<PinnedResource>,
     /// The person vouches that the issuer does PKCE with S256.
     pub pkce_s256: bool,
+}
+
+impl Pins {
+    /// Both endpoints, or neither.
+    ///
+    /// # Errors
+    /// [`SettingsFault::PinnedHalf`].
+    pub fn endpoints(&self) -> Result<Option<(&Endpoint, &Endpoint)>, Error> {
+        match (&self.authorization_endpoint, &self.token_endpoint) {
+            (Some(authorization), Some(token)) => Ok(Some((authorization, token))),
+            (None, None) => Ok(None),
+            _ => Err(Error::Settings(SettingsFault::PinnedHalf)),
+        }
+    }
 }
