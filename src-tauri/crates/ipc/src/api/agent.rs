@@ -1,0 +1,125 @@
+//! The agent itself.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// `hello` parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hello {
+    /// What the client calls itself; shown nowhere as a fact.
+    pub client: String,
+    /// Its version.
+    pub version: String,
+    /// The local API's version that it speaks.
+    pub protocol: u32,
+}
+
+/// `hello` result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The agent's version.
+    pub version: String,
+    /// The local API's version that it speaks.
+    pub protocol: u32,
+    /// Its process id.
+    pub pid: u32,
+    /// `release` or `debug`.
+    pub build: String,
+    /// Changes with every start of the agent: what was learned from another instance may be stale.
+    pub instance: String,
+}
+
+/// What the keychain is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VaultKind {
+    /// The OS keychain.
+    Keychain,
+    /// Memory, by explicit choice: everything is gone when the agent ends.
+    Memory,
+}
+
+/// Whether it works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VaultState {
+    /// It does.
+    Ready,
+    /// It waits for a person to unlock it.
+    Locked,
+    /// It does not; see `code`.
+    Unavailable,
+    /// Not asked yet.
+    Unknown,
+}
+
+/// The keychain, as the agent last saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VaultView {
+    /// What it is.
+    pub kind: VaultKind,
+    /// Whether it works.
+    pub state: VaultState,
+    /// The code of the trouble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// How a program that nobody approved yet is dealt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalsMode {
+    /// The consent window asks.
+    Window,
+    /// Our own command may answer from a terminal (`approvals = "terminal"`).
+    Terminal,
+    /// Only the policy file says yes.
+    Policy,
+}
+
+/// Where things lie.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathsView {
+    /// Settings, for people to edit.
+    pub config: String,
+    /// Accounts, registrations, approvals, audit log.
+    pub data: String,
+    /// The socket or pipe.
+    pub socket: String,
+    /// The log file, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+}
+
+/// `agent.status` result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentStatus {
+    /// The agent's version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// When it began to serve.
+    pub started_at: u64,
+    /// The keychain.
+    pub vault: VaultView,
+    /// How many accounts are in which state, by the state's name on the wire.
+    pub accounts: BTreeMap<String, u32>,
+    /// Revocations that wait to be tried again.
+    pub revocations_queued: u32,
+    /// How a program that nobody approved yet is dealt with.
+    pub approvals: ApprovalsMode,
+    /// Where things lie.
+    pub paths: PathsView,
+    /// Rotation and hand-out are paused.
+    pub paused: bool,
+}
+
+/// `agent.pause` parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pause {
+    /// Whether to pause or to go on.
+    pub paused: bool,
+}

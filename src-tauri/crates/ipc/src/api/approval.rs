@@ -1,0 +1,161 @@
+//! A person's decision: this subject may use this account with these scopes, until then.
+
+use serde::{Deserialize, Serialize};
+
+use super::audit::Caller;
+
+/// How long an approval holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// The one request that asked.
+    Once,
+    /// While the subject's process lives.
+    Process,
+    /// Twelve hours of running time.
+    TwelveHours,
+    /// Until it is removed, the program changes, or the account is signed out.
+    Always,
+}
+
+/// Where an approval comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalSource {
+    /// A person said so.
+    Person,
+    /// The policy file says so.
+    Policy,
+}
+
+/// How strongly the system vouches for the caller's identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strength {
+    /// The process was pinned while it was looked at.
+    Pinned,
+    /// Process id and start time only: a quick process could have taken the id over.
+    PidWithStart,
+}
+
+/// What kind of program the subject is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectKind {
+    /// A program of its own.
+    Program,
+    /// Only a shell is known: whatever runs in it is meant.
+    BareShell,
+    /// Only an interpreter is known: whatever script it runs is meant.
+    BareInterpreter,
+}
+
+/// Whom an approval is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Subject {
+    /// The executable.
+    pub program: String,
+    /// Its short name.
+    pub name: String,
+    /// What kind it is.
+    pub kind: SubjectKind,
+    /// The script, where an interpreter runs one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
+}
+
+/// A decision that stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Its id, for `approval.remove`; nothing removes a policy's but an edit of the file.
+    pub id: String,
+    /// Whom it is for.
+    pub subject: Subject,
+    /// The account's name.
+    pub account: String,
+    /// Nothing: all scopes of the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
+    /// How long.
+    pub until: Until,
+    /// Where it comes from.
+    pub source: ApprovalSource,
+    /// When it was given.
+    pub granted_at: u64,
+    /// When it ends by the clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<u64>,
+    /// When it last let somebody in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<u64>,
+}
+
+/// A question that waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingApproval {
+    /// Its id.
+    pub id: String,
+    /// Whom it is about.
+    pub subject: Subject,
+    /// Who really asked, and through whom.
+    pub caller: Caller,
+    /// The account's name.
+    pub account: String,
+    /// What the account's token may do.
+    pub scopes: Vec<String>,
+    /// When it was asked.
+    pub asked_at: u64,
+    /// When it is denied for want of an answer.
+    pub expires_at: u64,
+}
+
+/// `approval.list` result.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approvals {
+    /// Those that stand.
+    pub standing: Vec<Approval>,
+    /// Those that wait.
+    pub pending: Vec<PendingApproval>,
+}
+
+/// `approval.grant` parameters: answers a question, or lets a program in beforehand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalGrant {
+    /// The question; or `program`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<String>,
+    /// An executable's absolute path; or `pending`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// Name, id, or the server's URL.
+    pub account: String,
+    /// Nothing: all scopes of the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
+    /// How long.
+    pub until: Until,
+}
+
+/// `approval.grant` result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalGranted {
+    /// What stands now.
+    pub approval: Approval,
+}
+
+/// `approval.deny` parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalDeny {
+    /// The question.
+    pub pending: String,
+}
+
+/// `approval.remove` parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalRemove {
+    /// The approval's id.
+    pub id: String,
+}
