@@ -117,3 +117,18 @@ fn certificates_and_the_proxy() {
         assert!(proxy.passed().contains(&format!("{host}:443")), "{host} was not even tried");
     }
 }
+
+#[test]
+fn a_session_with_a_keyring() {
+    let session = Session::start();
+    let other = Session::start();
+    let password = "kept by this session only";
+    let stored = format!("printf %s '{password}' | secret-tool store --label test test harness");
+    session.run("sh", &["-c", &stored]).ok();
+    assert_eq!(session.run("secret-tool", &["lookup", "test", "harness"]).ok().stdout, password);
+    assert_ne!(
+        other.run("secret-tool", &["lookup", "test", "harness"]).code,
+        0,
+        "two sessions share a keyring"
+    );
+}

@@ -15,8 +15,9 @@ pub struct Session {
     env: BTreeMap<String, String>,
 }
 
-/// What a program needs in order to live in the session.
+/// What a program needs in order to live in the session; the first is how the session finds it at its end.
 const NAMES: &[&str] = &[
+    "MCP_LOGIN_SESSION",
     "DBUS_SESSION_BUS_ADDRESS",
     "DISPLAY",
     "XDG_RUNTIME_DIR",
@@ -27,11 +28,17 @@ const NAMES: &[&str] = &[
 ];
 
 impl Session {
-    /// Starts one and waits until its keyring answers.
+    /// Starts one, without a screen, and waits until its keyring answers.
     pub fn start() -> Session {
+        Self::start_with(&[])
+    }
+
+    /// The same with options of `scripts/session`: `--wm` (a screen and a window manager, for prompts), `--no-keyring`.
+    pub fn start_with(options: &[&str]) -> Session {
         // It tells its environment and then lives until its input ends, with us or after us.
         let mut child = Command::new(workspace().join("scripts/session"))
-            .args(["sh", "-c", "env; printf '\\0'; exec cat >/dev/null"])
+            .args(options)
+            .args(["--", "sh", "-c", "env; printf '\\0'; exec cat >/dev/null"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -53,10 +60,9 @@ impl Session {
     /// Lets everything that starts in this home from now on live in the session.
     pub fn enter(&self, home: &mut Home) {
         for name in NAMES {
-            match self.env.get(*name) {
-                Some(value) => home.set(name, value),
-                None => home.unset(name),
-            };
+            if let Some(value) = self.env.get(*name) {
+                home.set(name, value);
+            }
         }
     }
 
