@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 
 use mcp_login_tests::{
-    Browser, Certificate, Home, OidcProvider, Person, Proxy, Sandbox, TestCa, http_client,
+    Browser, Certificate, Home, OidcProvider, Person, Proxy, Sandbox, Session, TestCa, http_client,
 };
 use serde_json::{Value, json};
 

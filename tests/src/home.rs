@@ -203,6 +203,14 @@ impl Home {
             .collect()
     }
 
+    /// The id of the agent that works for this place, by its own word.
+    #[cfg(not(target_os = "linux"))]
+    pub fn agents(&self) -> Vec<u32> {
+        let status = self.run(&["agent", "status", "--json"]);
+        let pid = if status.code == 0 { status.json()["pid"].as_u64() } else { None };
+        pid.and_then(|pid| u32::try_from(pid).ok()).into_iter().collect()
+    }
+
     fn write_browser(&self) {
         let script = format!(
             "#!/bin/sh\nprintf '%s\\n' \"$1\" >>'{opened}'\ncase $1 in\n  io.github.mcp-login*) exec '{command}' callback \"$1\" ;;\nesac\n",
