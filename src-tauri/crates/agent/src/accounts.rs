@@ -4,20 +4,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountId, RegistrationId, RevocationId};
+use mcp_login_oauth::client_auth::AuthMethod;
+use mcp_login_oauth::http::ReachRule;
+use mcp_login_oauth::registration::RegistrationKind;
+use mcp_login_oauth::server_metadata::ServerMetadata;
+use mcp_login_oauth::values::ServerUrl;
 
-/// An endpoint set, as discovery or the person's settings gave it at sign-in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Endpoints {
-    /// RFC 6749 §3.2.
-    pub token: String,
-    /// RFC 7009; none when the issuer offers no revocation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revocation: Option<String>,
-    /// RFC 7662.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub introspection: Option<String>,
-}
+use crate::id::{AccountId, RegistrationId, RevocationId};
 
 /// Whether connections for this account may go into loopback and private ranges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,14 +52,12 @@ pub struct Account {
     /// Unique, safe to type and to put in a file name.
     pub name: String,
     /// What the person typed, in canonical form.
-    pub server: String,
+    pub server: ServerUrl,
     /// The canonical resource URI (RFC 8707), byte for byte as the metadata has it; none when it breaks at this issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// Byte for byte.
-    pub issuer: String,
-    /// Where tokens are had and given back.
-    pub endpoints: Endpoints,
+    /// The issuer's metadata at sign-in: where tokens are had and given back. `issuer` is kept byte for byte.
+    pub metadata: ServerMetadata,
     /// Where connections may go.
     #[serde(default)]
     pub network: Network,
@@ -95,6 +86,46 @@ pub struct Account {
     /// Entry written, tokens perhaps not yet.
     #[serde(default, skip_serializing_if = "is_settled")]
     pub storing: Storing,
+    /// A new sign-in of this account whose tokens are being stored: counts if they are, else it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coming: Option<Box<Coming>>,
+}
+
+/// The entry as it will be once the vault has this generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coming {
+    /// Of the new token set.
+    pub generation: u64,
+    /// The new entry.
+    pub account: Account,
+}
+
+impl Account {
+    /// The issuer, byte for byte.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.metadata.issuer.as_str()
+    }
+}
+
+impl Registration {
+    /// The rule for requests about this registration, by the server that it was made for.
+    #[must_use]
+    pub fn rule(&self, allowed: &[String]) -> ReachRule {
+        self.network.rule(&self.server, allowed)
+    }
+}
+
+impl Network {
+    /// The rule for requests on behalf of a server: `allowed` are the hosts that the person's settings let lie anywhere.
+    #[must_use]
+    pub fn rule(self, server: &ServerUrl, allowed: &[String]) -> ReachRule {
+        let mut rule = ReachRule::new(server);
+        if self == Network::Private {
+            rule = rule.with_named(mcp_login_oauth::http::Reach::Private);
+        }
+        allowed.iter().fold(rule, |rule, host| rule.with_host(host))
+    }
 }
 
 /// How far a sign-in got onto the disk.
@@ -114,18 +145,6 @@ fn is_settled(storing: &Storing) -> bool {
     *storing == Storing::Settled
 }
 
-/// How a registration came to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RegistrationKind {
-    /// The person brought a client id.
-    PreRegistered,
-    /// Client ID Metadata Document.
-    MetadataDocument,
-    /// RFC 7591.
-    Dynamic,
-}
-
 /// The redirect that a registration is for: one each, never mixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -140,19 +159,6 @@ pub enum RedirectKind {
     Exact,
 }
 
-/// How the client proves itself at the token endpoint (RFC 7591 §2 `token_endpoint_auth_method`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AuthMethod {
-    /// A public client.
-    #[default]
-    None,
-    /// `client_secret_basic`.
-    Basic,
-    /// `client_secret_post`.
-    Post,
-}
-
 /// Our client identity at one issuer for one redirect. Its secrets are in the vault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {
@@ -160,6 +166,8 @@ pub struct Registration {
     pub id: RegistrationId,
     /// Byte for byte; never used at another.
     pub issuer: String,
+    /// The server whose sign-in it was first made for.
+    pub server: ServerUrl,
     /// How it came to be.
     pub kind: RegistrationKind,
     /// Which redirect it is for.
@@ -169,7 +177,6 @@ pub struct Registration {
     /// RFC 6749 §2.2.
     pub client_id: String,
     /// As the issuer answered.
-    #[serde(default)]
     pub auth_method: AuthMethod,
     /// Unix seconds; none when it does not expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -182,6 +189,26 @@ pub struct Registration {
     pub network: Network,
     /// Unix seconds.
     pub created_at: u64,
+    /// Not to be used again: the issuer forgot it, its secret expired, or its last account is gone.
+    #[serde(default, skip_serializing_if = "is_current")]
+    pub standing: Standing,
+}
+
+/// Whether a registration may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Yes.
+    #[default]
+    Current,
+    /// No: the issuer does not know it any more.
+    Forgotten,
+    /// No: it is to be deleted at the issuer as soon as that can be reached.
+    Leaving,
+}
+
+fn is_current(standing: &Standing) -> bool {
+    *standing == Standing::Current
 }
 
 /// A sign-out that the issuer has yet to confirm: index of what lies in the vault.
@@ -208,14 +235,14 @@ pub struct PendingRevocation {
 }
 
 /// `accounts.json`.
-#[derive(Default, Debug, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, Serialize, Deserialize)]
 pub struct AccountsFile {
     /// In the order of their sign-in.
     pub accounts: Vec<Account>,
 }
 
 /// `registrations.json`.
-#[derive(Default, Debug, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, Serialize, Deserialize)]
 pub struct RegistrationsFile {
     /// In the order they came.
     pub registrations: Vec<Registration>,
@@ -237,7 +264,7 @@ pub struct Accepted {
 }
 
 /// `revocations.json`.
-#[derive(Default, Debug, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, Serialize, Deserialize)]
 pub struct RevocationsFile {
     /// Oldest first.
     pub revocations: Vec<PendingRevocation>,

@@ -1,224 +1,577 @@
-//! The state and its transactions in one handle.
+//! The state and its transactions in one handle: accounts, registrations, revocations, the schedule. What is stored comes
+//! before what is shown, in the files as in the vault.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use secrecy::SecretString;
+use mcp_login_vault::Vault;
+use tokio::sync::{Mutex, Notify, broadcast, watch};
+use tokio::task::{JoinError, JoinHandle};
 
-use crate::accounts::{Accepted, Account, Endpoints, Network, RedirectKind, Registration};
-use crate::id::{AccountId, RegistrationId};
+use crate::accounts::{
+    self, Account, AccountsFile, IssuerChange, Mark, RegistrationsFile, RevocationsFile, Storing,
+};
+use crate::clock::Clock;
+use crate::disk::StateFile;
+use crate::failure::{Failure, Reason};
+use crate::http::Wire;
+use crate::id::AccountId;
+use crate::keep::Keep;
+use crate::receipt::Receipt;
+use crate::refresh::{self, Why, Wish};
+use crate::registrations::Registrations;
+use crate::revocation::Revocations;
+use crate::state::{Cell, Journal, Single, Snapshot, Standing};
+use crate::tokens::TokenSet;
 
-/// What a caller of `token.get` asks for.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Want {
-    /// The generation that a server refused: a newer one is wanted.
-    pub newer_than: Option<u64>,
-    /// What the token must have left.
-    pub min_ttl: Option<Duration>,
+/// Events that nobody has read yet, at most. A slow reader is told that it missed some, and asks for the state.
+const EVENTS: usize = 256;
+
+/// Format versions of the state files. A change that an older program would misread raises its number.
+const ACCOUNTS_VERSION: u64 = 1;
+const REGISTRATIONS_VERSION: u64 = 1;
+const REVOCATIONS_VERSION: u64 = 1;
+
+/// What a core is made of.
+pub struct Options {
+    /// Where the state files lie.
+    pub data_dir: PathBuf,
+    /// Hosts that may lie in private ranges, by the person's settings.
+    pub allow_private_hosts: Vec<String>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Secrets.
+    pub vault: Vault,
+    /// The network.
+    pub http: Wire,
 }
 
-/// A token handed out.
-#[derive(Clone, Debug)]
-pub struct Fetched {
-    /// The account as it is now.
-    pub account: Arc<Account>,
-    /// The access token.
-    pub access: SecretString,
-    /// As the issuer spelled it.
-    pub token_type: String,
-    /// What was granted.
-    pub scope: Vec<String>,
-    /// Goes up with every token set.
-    pub generation: u64,
-    /// Unix seconds.
-    pub expires_at: Option<u64>,
-}
-
-/// A sign-in that has come home: what is to be kept. Build it after the code was exchanged.
-#[derive(Debug)]
-pub struct NewSignIn {
-    /// Sign in again at this account; none makes a new one.
-    pub account: Option<AccountId>,
-    /// The name that the person chose; none takes one from the host.
-    pub name: Option<String>,
-    /// Canonical.
-    pub server: String,
-    /// Sent as `resource`; none when it breaks there.
-    pub resource: Option<String>,
-    /// The metadata's string.
-    pub issuer: String,
-    /// Where tokens are had and given back.
-    pub endpoints: Endpoints,
-    /// Where connections may go.
-    pub network: Network,
-    /// Saved before.
-    pub registration: RegistrationId,
-    /// `sub` of the ID token.
-    pub subject: Option<String>,
-    /// For people.
-    pub label: Option<String>,
-    /// What was asked.
-    pub asked_scope: Vec<String>,
-    /// What was granted; the asked ones when the answer named none (RFC 6749 §5.1).
-    pub scope: Vec<String>,
-    /// The tokens.
-    pub access: SecretString,
-    /// The tokens.
-    pub refresh: Option<SecretString>,
-    /// As the issuer spelled it.
-    pub token_type: String,
-    /// `expires_in`.
-    pub lifetime: Option<Duration>,
-}
-
-/// Whether the same person came back.
+/// Something to tell a person at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// A new account.
-    First,
-    /// The same, as far as the issuer says.
-    Same,
-    /// The issuer does not say who it is, now or then.
-    Unsaid,
-    /// Somebody else: tell the person.
-    Another {
-        /// Label or subject of the former sign-in.
-        was: String,
-        /// And of this one.
-        now: String,
-    },
+pub enum Notice {
+    /// A broken state file was put aside under this name.
+    KeptAside(PathBuf),
 }
 
-/// What became of a sign-in.
-#[derive(Debug)]
-pub struct Adopted {
-    /// The account, new or renewed.
-    pub account: AccountId,
-    /// Its name.
-    pub name: String,
-    /// Of the stored set.
-    pub generation: u64,
-    /// Who came.
-    pub identity: Identity,
-}
-
-/// Secrets of a registration, as they lie in the vault.
-#[derive(Clone, Debug, Default)]
-pub struct RegistrationSecrets {
-    /// RFC 6749 §2.3.1.
-    pub client_secret: Option<SecretString>,
-    /// RFC 7592.
-    pub registration_token: Option<SecretString>,
-}
-
-/// The registrations, by issuer and redirect.
-#[derive(Debug)]
-pub struct Registrations {}
-
-#[allow(
-    clippy::unimplemented,
-    missing_docs,
-    unused_variables,
-    clippy::unused_async,
-    clippy::missing_errors_doc
-)]
-impl Registrations {
-    pub fn find(&self, issuer: &str, redirect: RedirectKind) -> Option<Registration> {
-        unimplemented!()
-    }
-    pub fn all(&self, issuer: &str) -> Vec<Registration> {
-        unimplemented!()
-    }
-    pub fn get(&self, id: &RegistrationId) -> Option<Registration> {
-        unimplemented!()
-    }
-    pub async fn secrets(&self, id: &RegistrationId) -> Result<RegistrationSecrets, crate::failure::Failure> {
-        unimplemented!()
-    }
-    /// Secrets into the vault first, then the record. A record of the same issuer, redirect and client id is replaced.
-    pub async fn save(
-        &self,
-        registration: Registration,
-        secrets: RegistrationSecrets,
-    ) -> Result<(), crate::failure::Failure> {
-        unimplemented!()
-    }
-    /// Not used again (`invalid_client`, secret expired); deleted when nothing hangs on it.
-    pub async fn forget(&self, id: &RegistrationId) -> Result<(), crate::failure::Failure> {
-        unimplemented!()
-    }
-    pub fn accepted(&self, issuer: &str) -> Option<Accepted> {
-        unimplemented!()
-    }
-    pub async fn remember(&self, accepted: Accepted) -> Result<(), crate::failure::Failure> {
-        unimplemented!()
-    }
-    pub fn new_id(&self) -> RegistrationId {
-        unimplemented!()
-    }
-}
-
-/// An account changed; ask for it.
+/// What happened.
 #[derive(Clone, Debug)]
-pub struct Changed {
-    /// Which.
-    pub account: AccountId,
+pub enum Event {
+    /// An account came, changed or went; ask for it.
+    Account(AccountId),
+    /// An account is gone.
+    Removed {
+        /// Which it was.
+        account: AccountId,
+        /// Its name.
+        name: String,
+    },
+    /// A sign-out that was queued has come to its end.
+    SignedOut(Box<Receipt>),
 }
 
 /// The state and its transactions. A handle: clones are the same core.
-#[derive(Clone, Debug)]
-pub struct Core {}
+#[derive(Clone)]
+pub struct Core(pub(crate) Arc<Inner>);
 
-// Coming: open(Options{paths, config, clock, vault, http}), view()/list() as ipc::Account, sign_out() -> ipc Receipt.
-#[allow(
-    clippy::unimplemented,
-    missing_docs,
-    unused_variables,
-    clippy::unused_async,
-    clippy::missing_errors_doc
-)]
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct Inner {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) keep: Keep,
+    pub(crate) http: Wire,
+    pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) registrations: Registrations,
+    pub(crate) revocations: Revocations,
+    pub(crate) wake: Notify,
+    pub(crate) vault_watch: Single,
+    pub(crate) queue_watch: Single,
+    cells: RwLock<BTreeMap<AccountId, Arc<Cell>>>,
+    book: Mutex<Book>,
+    events: broadcast::Sender<Event>,
+    paused: AtomicBool,
+    notices: Vec<Notice>,
+    under_way: watch::Sender<usize>,
+}
+
+/// The accounts file and what it says.
+struct Book {
+    file: StateFile,
+    accounts: Vec<Account>,
+}
+
 impl Core {
-    /// By name, id or server URL.
-    pub fn find(&self, text: &str) -> Result<AccountId, crate::failure::Failure> {
-        unimplemented!()
+    /// Reads the state files. The vault is not asked yet: it may be locked, and whoever starts an agent should not wait
+    /// for a prompt.
+    ///
+    /// # Errors
+    /// [`Failure::Disk`]: a file of a newer version, or one that cannot be read. Broken files are put aside, see
+    /// [`Core::notices`].
+    pub async fn open(options: Options) -> Result<Self, Failure> {
+        let Options { data_dir, allow_private_hosts, clock, vault, http } = options;
+        let files = move || {
+            crate::disk::private_dir(&data_dir)
+                .map_err(|source| crate::disk::Error::Io { path: data_dir.clone(), source })?;
+            let accounts = StateFile::new(data_dir.join("accounts.json"), ACCOUNTS_VERSION);
+            let registrations = StateFile::new(data_dir.join("registrations.json"), REGISTRATIONS_VERSION);
+            let revocations = StateFile::new(data_dir.join("revocations.json"), REVOCATIONS_VERSION);
+            let read = (
+                accounts.load::<AccountsFile>()?,
+                registrations.load::<RegistrationsFile>()?,
+                revocations.load::<RevocationsFile>()?,
+            );
+            Ok::<_, crate::disk::Error>(((accounts, registrations, revocations), read))
+        };
+        let (files, read) = tokio::task::spawn_blocking(files).await.map_err(|_| Failure::Broken)??;
+        let notices = [read.0.kept_aside, read.1.kept_aside, read.2.kept_aside]
+            .into_iter()
+            .flatten()
+            .inspect(|path| tracing::error!(path = %path.display(), "a broken state file was put aside"))
+            .map(Notice::KeptAside)
+            .collect();
+        let keep = Keep::new(vault);
+        let accounts = read.0.value.accounts;
+        let cells = accounts.iter().map(|a| (a.id.clone(), Arc::new(Cell::new(a.clone())))).collect();
+        Ok(Self(Arc::new(Inner {
+            clock,
+            http,
+            allowed_hosts: allow_private_hosts,
+            registrations: Registrations::new(keep.clone(), files.1, read.1.value),
+            revocations: Revocations::new(files.2, read.2.value),
+            keep,
+            wake: Notify::new(),
+            vault_watch: Single::default(),
+            queue_watch: Single::default(),
+            cells: RwLock::new(cells),
+            book: Mutex::new(Book { file: files.0, accounts }),
+            events: broadcast::Sender::new(EVENTS),
+            paused: AtomicBool::new(false),
+            notices,
+            under_way: watch::Sender::new(0),
+        })))
     }
-    pub fn account(&self, id: &AccountId) -> Option<Arc<Account>> {
-        unimplemented!()
+
+    /// What a person should be told of the start.
+    #[must_use]
+    pub fn notices(&self) -> &[Notice] {
+        &self.0.notices
     }
-    pub fn accounts(&self) -> Vec<Arc<Account>> {
-        unimplemented!()
+
+    /// All accounts as they are now.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<Arc<Snapshot>> {
+        let mut all: Vec<_> = self.0.cells().iter().map(|cell| cell.snapshot()).collect();
+        all.sort_by(|a, b| a.account.name.cmp(&b.account.name));
+        all
     }
-    pub async fn fetch(&self, id: &AccountId, want: Want) -> Result<Fetched, crate::failure::Failure> {
-        unimplemented!()
+
+    /// One account as it is now.
+    ///
+    /// # Errors
+    /// [`Failure::NoSuchAccount`].
+    pub fn account(&self, id: &AccountId) -> Result<Arc<Snapshot>, Failure> {
+        Ok(self.0.cell(id)?.snapshot())
     }
-    /// A person's wish: clears `server_refuses`, always one request.
-    pub async fn refresh(&self, id: &AccountId) -> Result<Fetched, crate::failure::Failure> {
-        unimplemented!()
+
+    /// An account by name, by id, or by its server's address when only one account is there.
+    ///
+    /// # Errors
+    /// [`Failure::NoSuchAccount`], [`Failure::Ambiguous`] with the names.
+    pub fn find(&self, text: &str) -> Result<AccountId, Failure> {
+        let all = self.accounts();
+        if let Some(one) = all.iter().find(|s| s.account.name == text || s.account.id.as_str() == text) {
+            return Ok(one.account.id.clone());
+        }
+        let Ok(server) = mcp_login_oauth::ServerUrl::parse(text) else { return Err(Failure::NoSuchAccount) };
+        let there: Vec<_> = all.iter().filter(|s| s.account.server == server).collect();
+        match there.as_slice() {
+            [] => Err(Failure::NoSuchAccount),
+            [one] => Ok(one.account.id.clone()),
+            several => Err(Failure::Ambiguous(several.iter().map(|s| s.account.name.clone()).collect())),
+        }
     }
-    pub async fn adopt(&self, sign_in: NewSignIn) -> Result<Adopted, crate::failure::Failure> {
-        unimplemented!()
+
+    /// A person's wish for a new token set: one request, whatever the marks say.
+    ///
+    /// # Errors
+    /// Every [`Failure`] of a refresh.
+    pub async fn refresh(&self, id: &AccountId) -> Result<Arc<Snapshot>, Failure> {
+        let cell = self.0.cell(id)?;
+        let snapshot = self.0.loaded(&cell).await?;
+        let wish = Wish { why: Why::Person, seen: snapshot.generation, attempts: snapshot.attempts };
+        refresh::newer(&self.0, &cell, wish).await
     }
-    pub async fn rename(&self, id: &AccountId, name: &str) -> Result<(), crate::failure::Failure> {
-        unimplemented!()
+
+    /// Gives an account another name.
+    ///
+    /// # Errors
+    /// [`Failure::Name`], [`Failure::Disk`], [`Failure::NoSuchAccount`].
+    pub async fn rename(&self, id: &AccountId, name: &str) -> Result<(), Failure> {
+        accounts::check_name(name)?;
+        let cell = self.0.cell(id)?;
+        let name = name.to_owned();
+        self.0
+            .edit(&cell, move |account, others| {
+                if others.iter().any(|other| other.name == name) {
+                    return Err(Failure::Name(accounts::NameError::Taken));
+                }
+                account.name = name;
+                Ok(())
+            })
+            .await?;
+        self.0.changed(id);
+        Ok(())
     }
-    /// The server names another issuer now: nothing stored goes there; the account says so.
-    pub async fn issuer_changed(&self, id: &AccountId, new: &str) -> Result<(), crate::failure::Failure> {
-        unimplemented!()
+
+    /// The server names another issuer now: nothing stored goes there, and the account says so. `None` takes it back.
+    ///
+    /// # Errors
+    /// [`Failure::Disk`], [`Failure::NoSuchAccount`].
+    pub async fn issuer_changed(&self, id: &AccountId, new: Option<&str>) -> Result<(), Failure> {
+        let cell = self.0.cell(id)?;
+        let new = new.map(str::to_owned);
+        self.0
+            .edit(&cell, move |account, _| {
+                let old = account.issuer().to_owned();
+                account.issuer_change = new.map(|new| IssuerChange { old, new });
+                Ok(())
+            })
+            .await?;
+        self.0.changed(id);
+        Ok(())
     }
-    pub fn registrations(&self) -> Registrations {
-        unimplemented!()
+
+    /// Our client identities.
+    #[must_use]
+    pub fn registrations(&self) -> &Registrations {
+        &self.0.registrations
     }
+
+    /// The vault, for what has its own keys (doors of the gateway) and for `doctor`.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        self.0.keep.vault()
+    }
+
+    /// How many sign-outs wait for their issuer.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.0.revocations.len()
+    }
+
+    /// Stops or resumes rotation by schedule. Callers are served all the same.
     pub fn pause(&self, paused: bool) {
-        unimplemented!()
+        self.0.paused.store(paused, Ordering::Relaxed);
+        self.0.wake.notify_one();
     }
+
+    /// Whether the schedule stands still.
+    #[must_use]
     pub fn paused(&self) -> bool {
-        unimplemented!()
+        self.0.paused.load(Ordering::Relaxed)
     }
-    pub fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Changed> {
-        unimplemented!()
+
+    /// What happens from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.0.events.subscribe()
     }
-    /// The schedule and the revocation queue, until `stop`; then waits for requests under way.
-    pub async fn run(&self, stop: tokio::sync::watch::Receiver<bool>) {
-        unimplemented!()
+
+    /// Waits until no refresh, sign-in or sign-out is under way.
+    pub async fn settle(&self) {
+        let mut under_way = self.0.under_way.subscribe();
+        let _ = under_way.wait_for(|count| *count == 0).await; // the sender lives as long as we do
+    }
+}
+
+impl Inner {
+    pub(crate) fn cells(&self) -> Vec<Arc<Cell>> {
+        self.cells.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    pub(crate) fn cell(&self, id: &AccountId) -> Result<Arc<Cell>, Failure> {
+        let cells = self.cells.read().unwrap_or_else(PoisonError::into_inner);
+        cells.get(id).cloned().ok_or(Failure::NoSuchAccount)
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
+    /// Runs a transaction in a task of its own, so that it outlives whoever asked for it.
+    pub(crate) fn own<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Owned<T> {
+        let counted = UnderWay::begin(self.clone());
+        Owned(tokio::spawn(async move {
+            let _counted = counted;
+            work.await
+        }))
+    }
+
+    /// Tells whoever listens, and the schedule.
+    pub(crate) fn changed(&self, id: &AccountId) {
+        self.tell(Event::Account(id.clone()));
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
+        let _ = self.events.send(event); // nobody may be listening
+    }
+
+    /// The account with its tokens, asking the vault if nobody has yet.
+    pub(crate) async fn loaded(self: &Arc<Self>, cell: &Arc<Cell>) -> Result<Arc<Snapshot>, Failure> {
+        let snapshot = cell.snapshot();
+        if !matches!(snapshot.standing, Standing::NotLoaded(_)) {
+            return Ok(snapshot);
+        }
+        let _turn = cell.turn().await;
+        let snapshot = cell.snapshot();
+        match snapshot.standing {
+            Standing::NotLoaded(_) => self.load(cell).await,
+            _ => Ok(snapshot),
+        }
+    }
+
+    /// Reads the account's tokens from the vault and shows them. The turn is the caller's.
+    pub(crate) async fn load(self: &Arc<Self>, cell: &Arc<Cell>) -> Result<Arc<Snapshot>, Failure> {
+        let kept = match self.keep.tokens(&cell.id).await {
+            Ok(kept) => kept,
+            Err(Failure::Unreadable | Failure::Vault(mcp_login_vault::Error::Corrupt { .. })) => {
+                return Ok(self.needs_sign_in(cell, Reason::Damaged));
+            }
+            Err(failure) => {
+                let shown = failure.clone();
+                cell.publish(|snapshot| snapshot.standing = Standing::NotLoaded(Some(shown)));
+                self.changed(&cell.id);
+                return Err(failure);
+            }
+        };
+        let Some(kept) = kept else {
+            return Ok(self.needs_sign_in(cell, Reason::NoTokens));
+        };
+        let account = self.arrive(cell, kept.generation).await;
+        if kept.tokens.issuer != account.issuer() {
+            return Ok(self.needs_sign_in(cell, Reason::OtherIssuer));
+        }
+        let marked = account.mark.as_ref().filter(|mark| mark.generation == kept.generation);
+        let standing = marked.map_or(Standing::Good, |mark| {
+            Standing::NeedsSignIn(Failure::NeedsSignIn(Reason::from_word(&mark.code)))
+        });
+        let journal = if marked.is_some() { Journal::Clean } else { kept.journal };
+        let snapshot = cell.publish(|snapshot| {
+            snapshot.generation = kept.generation;
+            snapshot.tokens = Some(Arc::new(kept.tokens));
+            snapshot.standing = standing;
+            snapshot.journal = journal;
+            snapshot.trouble = None;
+        });
+        self.changed(&cell.id);
+        Ok(snapshot)
+    }
+
+    /// A new sign-in that was cut off while its tokens were stored counts if they were.
+    async fn arrive(&self, cell: &Cell, generation: u64) -> Arc<Account> {
+        let account = cell.snapshot().account.clone();
+        if account.coming.is_none() {
+            return account;
+        }
+        let edited = self
+            .edit(cell, |account, _| {
+                if let Some(coming) = account.coming.take().filter(|coming| coming.generation == generation) {
+                    *account = Account { name: account.name.clone(), ..coming.account };
+                }
+                Ok(())
+            })
+            .await;
+        self.or_as_it_is(cell, edited)
+    }
+
+    fn needs_sign_in(&self, cell: &Cell, reason: Reason) -> Arc<Snapshot> {
+        let snapshot = cell.publish(|snapshot| {
+            snapshot.tokens = None;
+            snapshot.standing = Standing::NeedsSignIn(Failure::NeedsSignIn(reason));
+        });
+        self.changed(&cell.id);
+        snapshot
+    }
+
+    /// Changes an account's entry: on disk, then in sight.
+    pub(crate) async fn edit(
+        &self,
+        cell: &Cell,
+        change: impl FnOnce(&mut Account, &[Account]) -> Result<(), Failure>,
+    ) -> Result<Arc<Account>, Failure> {
+        let mut book = self.book.lock().await;
+        let mut next = book.accounts.clone();
+        let place = next.iter().position(|a| a.id == cell.id).ok_or(Failure::NoSuchAccount)?;
+        let mut account = next.remove(place);
+        change(&mut account, &next)?;
+        let shown = Arc::new(account.clone());
+        next.insert(place, account);
+        if next != book.accounts {
+            book.store(next).await?;
+        }
+        let published = shown.clone();
+        cell.publish(|snapshot| snapshot.account = published);
+        Ok(shown)
+    }
+
+    /// Adds an account's entry and its cell.
+    pub(crate) async fn add(
+        &self,
+        id: AccountId,
+        make: impl FnOnce(AccountId, &[Account]) -> Result<Account, Failure>,
+    ) -> Result<Arc<Cell>, Failure> {
+        let mut book = self.book.lock().await;
+        let mut next = book.accounts.clone();
+        let account = make(id, &next)?;
+        next.push(account.clone());
+        book.store(next).await?;
+        let cell = Arc::new(Cell::new(account));
+        let mut cells = self.cells.write().unwrap_or_else(PoisonError::into_inner);
+        cells.insert(cell.id.clone(), cell.clone());
+        Ok(cell)
+    }
+
+    /// Removes an account's entry and its cell.
+    pub(crate) async fn remove(&self, id: &AccountId) -> Result<(), Failure> {
+        let mut book = self.book.lock().await;
+        let next = book.accounts.iter().filter(|a| a.id != *id).cloned().collect();
+        book.store(next).await?;
+        self.cells.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        Ok(())
+    }
+
+    /// Notes on disk that an account needs a person. When the disk fails the mark holds until the next start, which asks the
+    /// issuer once more.
+    pub(crate) async fn mark(&self, cell: &Cell, reason: Option<&Reason>) -> Arc<Account> {
+        let generation = cell.snapshot().generation;
+        let at = self.clock.now().unix();
+        let mark = reason.map(|reason| Mark { code: reason.word().to_owned(), generation, at });
+        let edited = self
+            .edit(cell, |account, _| {
+                account.mark = mark;
+                Ok(())
+            })
+            .await;
+        self.or_as_it_is(cell, edited)
+    }
+
+    /// Notes what a refresh changed in the entry; as a rule nothing, and nothing is written.
+    pub(crate) async fn note_scope(&self, cell: &Cell, tokens: &TokenSet) -> Arc<Account> {
+        let scope = tokens.scope.clone();
+        let edited = self
+            .edit(cell, |account, _| {
+                account.mark = None;
+                account.scope = scope;
+                Ok(())
+            })
+            .await;
+        self.or_as_it_is(cell, edited)
+    }
+
+    fn or_as_it_is(&self, cell: &Cell, edited: Result<Arc<Account>, Failure>) -> Arc<Account> {
+        edited.unwrap_or_else(|failure| {
+            tracing::error!(account = %cell.id, %failure, "the account's entry could not be written");
+            cell.snapshot().account.clone()
+        })
+    }
+
+    /// After the start: what a crash left half done, and the vault's answer for every account.
+    pub(crate) async fn wake_up(self: &Arc<Self>) {
+        for cell in self.cells() {
+            let snapshot = cell.snapshot();
+            match self.loaded(&cell).await {
+                Err(Failure::Vault(error)) => {
+                    // One prompt, or one deadline, is enough: the others would meet the same.
+                    tracing::warn!(%error, "the keychain does not answer");
+                    let failure = Failure::Vault(error);
+                    for other in self.cells() {
+                        other.publish(|snapshot| {
+                            if matches!(snapshot.standing, Standing::NotLoaded(None)) {
+                                snapshot.standing = Standing::NotLoaded(Some(failure.clone()));
+                            }
+                        });
+                        self.changed(&other.id);
+                    }
+                    return;
+                }
+                Err(failure) => {
+                    tracing::warn!(account = %cell.id, %failure, "the account could not be loaded")
+                }
+                Ok(loaded) if snapshot.account.storing == Storing::Begun => {
+                    self.complete(&cell, &loaded).await
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// A sign-in whose storing was cut off: the vault knows how far it came.
+    async fn complete(self: &Arc<Self>, cell: &Arc<Cell>, loaded: &Snapshot) {
+        let done = if loaded.tokens.is_some() {
+            let settled = |account: &mut Account, _: &[Account]| {
+                account.storing = Storing::Settled;
+                Ok(())
+            };
+            self.edit(cell, settled).await.map(|_| ())
+        } else {
+            self.remove(&cell.id).await
+        };
+        if let Err(failure) = done {
+            tracing::warn!(account = %cell.id, %failure, "a sign-in that was cut off could not be tidied");
+        }
+        self.changed(&cell.id);
+    }
+}
+
+impl Book {
+    async fn store(&mut self, next: Vec<Account>) -> Result<(), Failure> {
+        let file = self.file.clone();
+        let contents = AccountsFile { accounts: next };
+        let contents = tokio::task::spawn_blocking(move || file.store(&contents).map(|()| contents))
+            .await
+            .map_err(|_| Failure::Broken)??;
+        self.accounts = contents.accounts;
+        Ok(())
+    }
+}
+
+/// Counts a transaction while it runs.
+struct UnderWay(Arc<Inner>);
+
+impl UnderWay {
+    fn begin(core: Arc<Inner>) -> Self {
+        core.under_way.send_modify(|count| *count += 1);
+        Self(core)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.send_modify(|count| *count -= 1);
+    }
+}
+
+/// The end of a transaction. Dropping it does not stop the transaction.
+pub(crate) struct Owned<T>(JoinHandle<T>);
+
+impl<T> Future for Owned<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        std::pin::Pin::new(&mut self.0).poll(cx)
     }
 }

@@ -1,14 +1,13 @@
-//! Identifiers. They are the vault's, since they are its keys.
+//! Identifiers: the vault's, since they are its keys.
 
-use serde::{Deserialize, Serialize};
+pub use mcp_login_vault::{AccountId, RegistrationId, RevocationId};
 
-macro_rules! id {
-    ($name:ident, $doc:literal) => {
-        #[doc = $doc]
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub struct $name(String);
-    };
+/// Ten random bytes from the system.
+///
+/// # Errors
+/// The system has no random numbers: nothing can be done safely then.
+pub(crate) fn random() -> Result<[u8; 10], crate::failure::Failure> {
+    let mut bytes = [0; 10];
+    getrandom::fill(&mut bytes).map_err(|_| crate::failure::Failure::Random)?;
+    Ok(bytes)
 }
-id!(AccountId, "One person's sign-in at one server through one issuer.");
-id!(RegistrationId, "Our client identity at one issuer for one redirect.");
-id!(RevocationId, "A revocation that has not been confirmed yet.");

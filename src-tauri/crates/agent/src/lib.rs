@@ -13,10 +13,23 @@ pub mod rotate;
 // The state and its transactions.
 pub mod accounts;
 pub mod address;
+pub mod adopt;
 pub mod clock;
 pub mod core;
 pub mod disk;
 pub mod failure;
+pub mod fetch;
+pub mod http;
 pub mod id;
+mod keep;
+pub mod receipt;
+pub mod refresh;
+pub mod registrations;
+pub mod revocation;
 pub mod schedule;
+mod signout;
+pub mod state;
+#[cfg(test)]
+mod testing;
 pub mod tokens;
+mod verify;

@@ -3,9 +3,16 @@
 //! A token is due when either clock says so; one whose life is too short to be worth a schedule, or that did not
 //! say how long it lives, is rotated on demand only, so no lifetime can make a loop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::clock::Moment;
+use crate::core::{Core, Inner};
+use crate::failure::Failure;
+use crate::refresh::{self, Why, Wish};
+use crate::state::{Cell, Standing};
 
 /// The longest sleep of the loop. A prime, so that it does not fall into step with other programs' minutes;
 /// short enough that a wake-up after suspend is not late by more than a person notices.
@@ -17,6 +24,13 @@ pub const SHORTEST_INTERVAL: Duration = Duration::from_secs(30);
 /// Under this age a token is handed out whatever its lifetime says: issuers that say `expires_in: 0` exist,
 /// and a caller in a loop must not become a loop of token requests.
 pub const ALWAYS_FRESH: Duration = Duration::from_secs(1);
+
+/// After a jump (suspend, a clock set) everything is due at once: each account waits its own part of this first.
+const SPREAD: Duration = Duration::from_secs(5);
+
+/// How long an agent that was told to stop waits for requests under way. An answer that comes later is lost with the process,
+/// and taken up from the journal at the next start.
+const FAREWELL: Duration = Duration::from_secs(35);
 
 /// How long before its end a token is rotated: a tenth of the lifetime, at least 30 s (the request takes time, clocks
 /// differ), at most 5 min (longer gains nothing), and never over half, so that short tokens do not rotate at once.
@@ -106,6 +120,113 @@ pub fn due_at(life: &Life, jitter: u8, now: Moment) -> Due {
     match life.age(now).and_then(|age| wait.checked_sub(age)) {
         None | Some(Duration::ZERO) => Due::Now,
         Some(left) => Due::In(left),
+    }
+}
+
+impl Core {
+    /// Rotates what is due, stores what could not be stored, works off the queue of revocations, until `stop` turns true (or
+    /// its sender is gone); then waits for what is under way. Run it once.
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+        let core = &self.0;
+        core.start();
+        let mut before = core.clock.now();
+        let mut planned = TICK;
+        loop {
+            let now = core.clock.now();
+            let jumped = now.since(before) > planned + planned / 2 + Duration::from_secs(1)
+                || now.wall + Duration::from_secs(5) < before.wall;
+            planned = core.tend_all(now, if jumped { SPREAD } else { Duration::ZERO });
+            before = now;
+            tokio::select! {
+                () = tokio::time::sleep(planned) => {}
+                () = core.wake.notified() => {}
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+        }
+        if tokio::time::timeout(FAREWELL, self.settle()).await.is_err() {
+            tracing::warn!("requests are still under way; the journal knows of them");
+        }
+    }
+}
+
+impl Inner {
+    /// What a former process left: tokens in the vault, sign-ins and sign-outs half done.
+    fn start(self: &Arc<Self>) {
+        let core = self.clone();
+        drop(self.own(async move {
+            core.wake_up().await;
+            core.finish_leaving().await;
+            core.wake.notify_one();
+        }));
+    }
+
+    /// Begins whatever is due and returns how long nothing will be.
+    fn tend_all(self: &Arc<Self>, now: Moment, spread: Duration) -> Duration {
+        let mut next = TICK;
+        let mut unavailable = false;
+        for cell in self.cells() {
+            unavailable |= matches!(cell.snapshot().standing, Standing::NotLoaded(Some(Failure::Vault(_))));
+            if self.is_paused() {
+                continue;
+            }
+            match cell.due(now) {
+                None => {}
+                Some(wait) if wait > Duration::ZERO => next = next.min(wait),
+                Some(_) => self.tend(&cell, spread),
+            }
+        }
+        if unavailable {
+            self.look_for_vault();
+        }
+        let queue = if self.revocations.is_empty() && self.registrations.leaving().is_empty() {
+            None
+        } else {
+            self.revocations.due(now)
+        };
+        match queue {
+            Some(wait) if wait > Duration::ZERO => next = next.min(wait),
+            Some(_) => self.tend_queue(),
+            None => {}
+        }
+        next
+    }
+
+    /// One attempt for this account, unless one is under way.
+    fn tend(self: &Arc<Self>, cell: &Arc<Cell>, spread: Duration) {
+        let Some(tending) = cell.tend() else { return };
+        let (core, cell) = (self.clone(), cell.clone());
+        drop(self.own(async move {
+            let _tending = tending;
+            tokio::time::sleep(cell.part_of(spread)).await;
+            let snapshot = cell.snapshot();
+            let wish = Wish { why: Why::Due, seen: snapshot.generation, attempts: snapshot.attempts };
+            if let Err(failure) = refresh::newer(&core, &cell, wish).await {
+                tracing::info!(account = %cell.id, %failure, "a scheduled rotation did not happen");
+            }
+        }));
+    }
+
+    /// A keychain that was not there may be now. Asked without a prompt; the accounts are loaded only when it says yes.
+    fn look_for_vault(self: &Arc<Self>) {
+        let Some(looking) = self.vault_watch.begin() else { return };
+        let core = self.clone();
+        drop(self.own(async move {
+            let _looking = looking;
+            if core.keep.vault().probe().await.is_ok() {
+                core.wake_up().await;
+                core.finish_leaving().await;
+            }
+        }));
+    }
+
+    fn tend_queue(self: &Arc<Self>) {
+        let Some(working) = self.queue_watch.begin() else { return };
+        let core = self.clone();
+        drop(self.own(async move {
+            core.work_queue().await;
+            drop(working);
+            core.wake.notify_one();
+        }));
     }
 }
 

@@ -1,0 +1,215 @@
+//! Our client identities, by issuer and redirect: records in a file, secrets in the vault. A secret goes into the vault
+//! before the record that needs it is written, and leaves it after the record is gone.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use mcp_login_oauth::client_auth::{AuthMethod, Client};
+use mcp_login_oauth::{ClientId, ClientSecret};
+use mcp_login_vault::{ExposeSecret as _, Key};
+use secrecy::SecretString;
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use crate::accounts::{Accepted, RedirectKind, Registration, RegistrationsFile, Standing};
+use crate::disk::StateFile;
+use crate::failure::Failure;
+use crate::id::{self, RegistrationId};
+use crate::keep::Keep;
+
+/// Secrets of a registration.
+#[derive(Clone, Debug, Default)]
+pub struct RegistrationSecrets {
+    /// RFC 6749 §2.3.1.
+    pub client_secret: Option<SecretString>,
+    /// RFC 7592.
+    pub registration_token: Option<SecretString>,
+}
+
+/// The registrations. A handle: clones are the same.
+#[derive(Clone)]
+pub struct Registrations(Arc<Shelf>);
+
+struct Shelf {
+    keep: Keep,
+    file: Mutex<StateFile>,
+    now: RwLock<RegistrationsFile>,
+}
+
+impl fmt::Debug for Registrations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registrations").finish_non_exhaustive()
+    }
+}
+
+impl Registrations {
+    pub(crate) fn new(keep: Keep, file: StateFile, now: RegistrationsFile) -> Self {
+        Self(Arc::new(Shelf { keep, file: Mutex::new(file), now: RwLock::new(now) }))
+    }
+
+    /// An identifier for a new record.
+    ///
+    /// # Errors
+    /// [`Failure::Random`].
+    pub fn new_id(&self) -> Result<RegistrationId, Failure> {
+        Ok(RegistrationId::from_random(id::random()?))
+    }
+
+    /// The newest usable one at this issuer for this redirect. Whether its secret has expired is the caller's to see.
+    #[must_use]
+    pub fn find(&self, issuer: &str, redirect: RedirectKind) -> Option<Registration> {
+        self.read(|now| {
+            let fits = |r: &&Registration| {
+                r.issuer == issuer && r.redirect == redirect && r.standing == Standing::Current
+            };
+            now.registrations.iter().rev().find(fits).cloned()
+        })
+    }
+
+    /// All usable ones at this issuer, newest first.
+    #[must_use]
+    pub fn all(&self, issuer: &str) -> Vec<Registration> {
+        self.read(|now| {
+            let fits = |r: &&Registration| r.issuer == issuer && r.standing == Standing::Current;
+            now.registrations.iter().rev().filter(fits).cloned().collect()
+        })
+    }
+
+    /// Any, usable or not.
+    #[must_use]
+    pub fn get(&self, id: &RegistrationId) -> Option<Registration> {
+        self.read(|now| now.registrations.iter().find(|r| r.id == *id).cloned())
+    }
+
+    /// Those that are to be deleted at their issuer.
+    pub(crate) fn leaving(&self) -> Vec<Registration> {
+        self.read(|now| {
+            now.registrations.iter().filter(|r| r.standing == Standing::Leaving).cloned().collect()
+        })
+    }
+
+    /// Its secrets.
+    ///
+    /// # Errors
+    /// [`Failure::Vault`].
+    pub async fn secrets(&self, id: &RegistrationId) -> Result<RegistrationSecrets, Failure> {
+        Ok(RegistrationSecrets {
+            client_secret: self.secret(&Key::ClientSecret(id.clone())).await?,
+            registration_token: self.secret(&Key::RegistrationToken(id.clone())).await?,
+        })
+    }
+
+    async fn secret(&self, key: &Key) -> Result<Option<SecretString>, Failure> {
+        let Some(item) = self.0.keep.load(key).await? else { return Ok(None) };
+        let text = std::str::from_utf8(item.secret.expose_secret()).map_err(|_| Failure::Unreadable)?;
+        Ok(Some(SecretString::from(text)))
+    }
+
+    /// Who we are at the token endpoint; none when the record is gone, or the issuer no longer knows it.
+    pub(crate) async fn client(&self, id: &RegistrationId) -> Result<Option<Client>, Failure> {
+        match self.get(id) {
+            Some(registration) if registration.standing != Standing::Forgotten => {
+                self.client_of(&registration).await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    pub(crate) async fn client_of(&self, registration: &Registration) -> Result<Client, Failure> {
+        let secret = match registration.auth_method {
+            AuthMethod::None => None, // the vault is not asked on every refresh of a public client
+            _ => self.secret(&Key::ClientSecret(registration.id.clone())).await?,
+        };
+        Ok(Client {
+            id: ClientId::new(registration.client_id.clone()),
+            secret: secret.map(|secret| ClientSecret::new(secret.expose_secret())),
+            method: registration.auth_method,
+        })
+    }
+
+    /// Keeps a registration: secrets into the vault, then the record. One with the same id is replaced.
+    ///
+    /// # Errors
+    /// [`Failure::Vault`], [`Failure::Disk`].
+    pub async fn save(
+        &self,
+        registration: Registration,
+        secrets: RegistrationSecrets,
+    ) -> Result<(), Failure> {
+        let id = &registration.id;
+        for (key, secret) in [
+            (Key::ClientSecret(id.clone()), secrets.client_secret),
+            (Key::RegistrationToken(id.clone()), secrets.registration_token),
+        ] {
+            if let Some(secret) = secret {
+                self.0
+                    .keep
+                    .replace(&key, &Zeroizing::new(secret.expose_secret().as_bytes().to_vec()))
+                    .await?;
+            }
+        }
+        self.edit(|file| {
+            file.registrations.retain(|r| r.id != registration.id);
+            file.registrations.push(registration);
+        })
+        .await
+    }
+
+    /// The issuer does not know it any more: never used again. The record stays while something hangs on it.
+    ///
+    /// # Errors
+    /// [`Failure::Disk`].
+    pub async fn forget(&self, id: &RegistrationId) -> Result<(), Failure> {
+        self.set_standing(id, Standing::Forgotten).await
+    }
+
+    pub(crate) async fn set_standing(&self, id: &RegistrationId, standing: Standing) -> Result<(), Failure> {
+        self.edit(|file| {
+            if let Some(registration) = file.registrations.iter_mut().find(|r| r.id == *id) {
+                registration.standing = standing;
+            }
+        })
+        .await
+    }
+
+    /// Record first, then secrets: what is left over after a crash is a secret that nobody can use, not a record without.
+    pub(crate) async fn remove(&self, id: &RegistrationId) -> Result<(), Failure> {
+        self.edit(|file| file.registrations.retain(|r| r.id != *id)).await?;
+        self.0.keep.delete(&Key::ClientSecret(id.clone())).await?;
+        self.0.keep.delete(&Key::RegistrationToken(id.clone())).await?;
+        Ok(())
+    }
+
+    /// Which redirect this issuer accepted last.
+    #[must_use]
+    pub fn accepted(&self, issuer: &str) -> Option<Accepted> {
+        self.read(|now| now.accepted.iter().find(|a| a.issuer == issuer).cloned())
+    }
+
+    /// Remembers it.
+    ///
+    /// # Errors
+    /// [`Failure::Disk`].
+    pub async fn remember(&self, accepted: Accepted) -> Result<(), Failure> {
+        self.edit(|file| {
+            file.accepted.retain(|a| a.issuer != accepted.issuer);
+            file.accepted.push(accepted);
+        })
+        .await
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&RegistrationsFile) -> T) -> T {
+        look(&self.0.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn edit(&self, change: impl FnOnce(&mut RegistrationsFile)) -> Result<(), Failure> {
+        let file = self.0.file.lock().await;
+        let mut next = self.read(Clone::clone);
+        change(&mut next);
+        let stored = next.clone();
+        let path = file.clone();
+        tokio::task::spawn_blocking(move || path.store(&stored)).await.map_err(|_| Failure::Broken)??;
+        *self.0.now.write().unwrap_or_else(PoisonError::into_inner) = next;
+        Ok(())
+    }
+}

@@ -1,0 +1,461 @@
+//! Sign-outs that their issuer has yet to answer. What a revocation needs lies in the vault, an index of it in the data
+//! directory; both outlive restarts. An entry goes when the issuer has answered for good, or after 30 days.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use mcp_login_ipc::api::Verdict;
+use mcp_login_oauth::client_auth::Client;
+use mcp_login_oauth::http::ReachRule;
+use mcp_login_oauth::registration::{self, DeletionOutcome, Management, RegistrationKind};
+use mcp_login_oauth::revoke::{self, Revocable, RevocationOutcome};
+use mcp_login_oauth::server_metadata::ServerMetadata;
+use mcp_login_oauth::token::{self, Refresh, TokenOutcome};
+use mcp_login_oauth::values::{ResourceUri, ServerUrl};
+use mcp_login_oauth::{AccessToken, RefreshToken, RegistrationAccessToken};
+use mcp_login_vault::{ExposeSecret as _, Key, fault};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use crate::accounts::{Network, PendingRevocation, Registration, RevocationsFile, Standing};
+use crate::clock::Moment;
+use crate::core::{Event, Inner};
+use crate::disk::StateFile;
+use crate::failure::Failure;
+use crate::id::{RegistrationId, RevocationId};
+use crate::receipt::{self, Credential, Outcome, Proof, Receipt, ReceiptLine};
+
+/// How long a revocation is tried. Longer than any refresh token that is not used lives at the issuers we know of.
+const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
+/// The first wait of the queue, doubled each time.
+const FIRST_WAIT: Duration = Duration::from_secs(60);
+
+/// The longest: once an hour is often enough for a thing that nobody waits for.
+const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+
+/// What a revocation needs. Serialised into the vault, nowhere else.
+pub(crate) struct Material {
+    pub(crate) refresh: Option<SecretString>,
+    pub(crate) access: SecretString,
+    pub(crate) metadata: ServerMetadata,
+    pub(crate) resource: Option<String>,
+    pub(crate) server: ServerUrl,
+    pub(crate) network: Network,
+    pub(crate) registration: RegistrationId,
+    /// Unix seconds.
+    pub(crate) expires_at: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    v: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh: Option<Zeroizing<String>>,
+    access: Zeroizing<String>,
+    metadata: ServerMetadata,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resource: Option<String>,
+    server: ServerUrl,
+    network: Network,
+    registration: RegistrationId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<u64>,
+}
+
+impl Material {
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let stored = Stored {
+            v: 1,
+            refresh: self.refresh.as_ref().map(|secret| Zeroizing::new(secret.expose_secret().to_owned())),
+            access: Zeroizing::new(self.access.expose_secret().to_owned()),
+            metadata: self.metadata.clone(),
+            resource: self.resource.clone(),
+            server: self.server.clone(),
+            network: self.network,
+            registration: self.registration.clone(),
+            expires_at: self.expires_at,
+        };
+        let mut bytes = Zeroizing::new(Vec::with_capacity(32 * 1024));
+        serde_json::to_writer(&mut *bytes, &stored).expect("strings and numbers always serialise");
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, Failure> {
+        let stored: Stored = serde_json::from_slice(bytes).map_err(|_| Failure::Unreadable)?;
+        Ok(Self {
+            refresh: stored.refresh.map(|text| SecretString::from(text.as_str())),
+            access: SecretString::from(stored.access.as_str()),
+            metadata: stored.metadata,
+            resource: stored.resource,
+            server: stored.server,
+            network: stored.network,
+            registration: stored.registration,
+            expires_at: stored.expires_at,
+        })
+    }
+}
+
+/// The index.
+pub(crate) struct Revocations {
+    file: Mutex<StateFile>,
+    now: RwLock<RevocationsFile>,
+    /// Boot-time clock of the next try; none means at once (after a restart).
+    next: StdMutex<BTreeMap<RevocationId, Duration>>,
+}
+
+impl Revocations {
+    pub(crate) fn new(file: StateFile, now: RevocationsFile) -> Self {
+        Self { file: Mutex::new(file), now: RwLock::new(now), next: StdMutex::default() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.read(|now| now.revocations.len())
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&RevocationsFile) -> T) -> T {
+        look(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn needs(&self, registration: &RegistrationId) -> bool {
+        self.read(|now| now.revocations.iter().any(|entry| entry.registration == *registration))
+    }
+
+    /// When the next entry is due; `None`: never.
+    pub(crate) fn due(&self, now: Moment) -> Option<Duration> {
+        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        self.read(|file| {
+            let wait = |entry: &PendingRevocation| {
+                next.get(&entry.id).map_or(Duration::ZERO, |at| at.saturating_sub(now.boot))
+            };
+            file.revocations.iter().map(wait).min()
+        })
+    }
+
+    fn due_entries(&self, now: Moment) -> Vec<PendingRevocation> {
+        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        self.read(|file| {
+            let is_due = |entry: &&PendingRevocation| next.get(&entry.id).is_none_or(|at| *at <= now.boot);
+            file.revocations.iter().filter(is_due).cloned().collect()
+        })
+    }
+
+    fn postpone(&self, id: &RevocationId, until: Duration) {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), until);
+    }
+
+    async fn edit(&self, change: impl FnOnce(&mut RevocationsFile)) -> Result<(), Failure> {
+        let file = self.file.lock().await;
+        let mut next = self.read(Clone::clone);
+        change(&mut next);
+        let stored = next.clone();
+        let path = file.clone();
+        tokio::task::spawn_blocking(move || path.store(&stored)).await.map_err(|_| Failure::Broken)??;
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = next;
+        Ok(())
+    }
+}
+
+/// What an attempt achieved.
+pub(crate) struct Attempt {
+    pub(crate) refresh: ReceiptLine,
+    pub(crate) access: ReceiptLine,
+}
+
+impl Attempt {
+    /// Everything is to be tried again.
+    pub(crate) fn queued(material: &Material, code: &str) -> Self {
+        Self {
+            refresh: material.refresh.as_ref().map_or_else(
+                || receipt::line(Credential::RefreshToken, Outcome::None),
+                |_| receipt::queued(Credential::RefreshToken, code, None),
+            ),
+            access: receipt::queued(Credential::AccessToken, code, material.expires_at),
+        }
+    }
+
+    pub(crate) fn is_final(&self) -> bool {
+        self.refresh.outcome != Outcome::Queued && self.access.outcome != Outcome::Queued
+    }
+}
+
+impl Inner {
+    /// Puts what a revocation needs into the queue: index first, so that no secret lies in the vault that nobody knows of.
+    pub(crate) async fn enqueue(&self, entry: PendingRevocation, material: &Material) -> Result<(), Failure> {
+        let key = Key::Revocation(entry.id.clone());
+        // Whoever enqueues also makes the first attempt; the queue leaves it alone meanwhile.
+        self.revocations.postpone(&entry.id, self.clock.now().boot + FIRST_WAIT);
+        self.revocations
+            .edit(|file| {
+                file.revocations.retain(|other| other.id != entry.id);
+                file.revocations.push(entry);
+            })
+            .await?;
+        self.keep.replace(&key, &material.encode()).await?;
+        fault::point("signout.queued");
+        Ok(())
+    }
+
+    /// The issuer has answered for good: secret first, then the index.
+    pub(crate) async fn dequeue(&self, id: &RevocationId) -> Result<(), Failure> {
+        self.keep.delete(&Key::Revocation(id.clone())).await?;
+        self.revocations.edit(|file| file.revocations.retain(|entry| entry.id != *id)).await
+    }
+
+    /// Tries what is due, one after the other: nobody waits for it.
+    pub(crate) async fn work_queue(self: &Arc<Self>) {
+        for entry in self.revocations.due_entries(self.clock.now()) {
+            if let Err(failure) = self.retry(&entry).await {
+                tracing::warn!(%failure, "a queued revocation could not be tried");
+                self.postpone(&entry);
+            }
+        }
+        for registration in self.registrations.leaving() {
+            self.end_registration(&registration.id).await;
+        }
+    }
+
+    fn postpone(&self, entry: &PendingRevocation) {
+        let wait = FIRST_WAIT.saturating_mul(1 << entry.attempts.min(10)).min(LONGEST_WAIT);
+        self.revocations.postpone(&entry.id, self.clock.now().boot + wait);
+    }
+
+    async fn retry(self: &Arc<Self>, entry: &PendingRevocation) -> Result<(), Failure> {
+        let Some(item) = self.keep.load(&Key::Revocation(entry.id.clone())).await? else {
+            // Cut off between index and vault: the sign-out itself is carried on with, and enqueues anew.
+            return self.revocations.edit(|file| file.revocations.retain(|other| other.id != entry.id)).await;
+        };
+        let material = Material::decode(item.secret.expose_secret())?;
+        let now = self.clock.now().unix();
+        let attempt = self.attempt(&material).await;
+        let given_up = now.saturating_sub(entry.since) > LONGEST.as_secs();
+        if !attempt.is_final() && !given_up {
+            self.revocations
+                .edit(|file| {
+                    for other in file.revocations.iter_mut().filter(|other| other.id == entry.id) {
+                        other.attempts = other.attempts.saturating_add(1);
+                    }
+                })
+                .await?;
+            self.postpone(entry);
+            return Ok(());
+        }
+        self.dequeue(&entry.id).await?;
+        let registration = self.end_registration(&entry.registration).await;
+        let give_up = |line: ReceiptLine| match line.outcome {
+            Outcome::Queued => receipt::failed(line.what, "given_up", line.valid_until),
+            _ => line,
+        };
+        self.tell(Event::SignedOut(Box::new(Receipt {
+            account: entry.account.clone(),
+            server: entry.server.clone(),
+            issuer: entry.issuer.clone(),
+            signed_out_at: entry.since,
+            lines: vec![give_up(attempt.refresh), give_up(attempt.access), registration],
+        })));
+        Ok(())
+    }
+
+    /// Revokes at the issuer that the tokens came from, newest refresh token first, and looks whether it worked.
+    pub(crate) async fn attempt(&self, material: &Material) -> Attempt {
+        let client = match self.registrations.get(&material.registration) {
+            Some(registration) => self.registrations.client_of(&registration).await,
+            None => Err(Failure::Unreadable),
+        };
+        let client = match client {
+            Ok(client) => client,
+            Err(Failure::Vault(_)) => return Attempt::queued(material, "vault_unavailable"),
+            Err(_) => {
+                let gone = |what, until| receipt::failed(what, "invalid_client", until);
+                return Attempt {
+                    refresh: gone(Credential::RefreshToken, None),
+                    access: gone(Credential::AccessToken, material.expires_at),
+                };
+            }
+        };
+        let rule = material.network.rule(&material.server, &self.allowed_hosts);
+        let refresh = match &material.refresh {
+            None => receipt::line(Credential::RefreshToken, Outcome::None),
+            Some(refresh) => self.revoke_refresh(material, &rule, &client, refresh).await,
+        };
+        fault::point("signout.refresh-revoked");
+        let access = self.revoke_access(material, &rule, &client).await;
+        fault::point("signout.access-revoked");
+        Attempt { refresh, access }
+    }
+
+    async fn revoke_refresh(
+        &self,
+        material: &Material,
+        rule: &ReachRule,
+        client: &Client,
+        refresh: &SecretString,
+    ) -> ReceiptLine {
+        let what = Credential::RefreshToken;
+        let refresh = RefreshToken::new(refresh.expose_secret());
+        let outcome =
+            revoke::revoke(&self.http, rule, &material.metadata, client, Revocable::Refresh(&refresh)).await;
+        if let Some(line) = not_accepted(what, &outcome, None) {
+            return line;
+        }
+        self.prove_refresh(material, rule, client, &refresh).await
+    }
+
+    /// The old refresh token is used once more: it must be refused.
+    async fn prove_refresh(
+        &self,
+        material: &Material,
+        rule: &ReachRule,
+        client: &Client,
+        refresh: &RefreshToken,
+    ) -> ReceiptLine {
+        let what = Credential::RefreshToken;
+        let resource = material.resource.as_deref().map(ResourceUri::new);
+        let request = Refresh { refresh_token: refresh, resource: resource.as_ref(), scopes: None };
+        let endpoint = &material.metadata.token_endpoint;
+        let at = self.clock.now().unix();
+        match token::refresh(&self.http, rule, endpoint, client, &request).await {
+            TokenOutcome::Refused(_) => receipt::confirmed(what, Proof::ServerRefused, at),
+            TokenOutcome::Granted(granted) => {
+                // Its revocation does nothing. What came is given back the same way, for what that is worth.
+                tracing::warn!(issuer = %material.metadata.issuer, "a revoked refresh token was honoured");
+                if let Some(newer) = &granted.refresh_token {
+                    let _ = revoke::revoke(
+                        &self.http,
+                        rule,
+                        &material.metadata,
+                        client,
+                        Revocable::Refresh(newer),
+                    )
+                    .await;
+                }
+                let newer = Revocable::Access(&granted.access_token);
+                let _ = revoke::revoke(&self.http, rule, &material.metadata, client, newer).await;
+                receipt::failed(what, "revocation_ineffective", None)
+            }
+            _ => match self
+                .introspect_token(rule, &material.metadata, client, Revocable::Refresh(refresh))
+                .await
+            {
+                Verdict::Inactive => receipt::confirmed(what, Proof::IntrospectionInactive, at),
+                _ => receipt::accepted(what, at, None),
+            },
+        }
+    }
+
+    async fn revoke_access(&self, material: &Material, rule: &ReachRule, client: &Client) -> ReceiptLine {
+        let what = Credential::AccessToken;
+        let until = material.expires_at;
+        let token = AccessToken::new(material.access.expose_secret());
+        let outcome =
+            revoke::revoke(&self.http, rule, &material.metadata, client, Revocable::Access(&token)).await;
+        let line = not_accepted(what, &outcome, until);
+        if line.as_ref().is_some_and(|line| line.outcome == Outcome::Queued) {
+            return receipt::queued(
+                what,
+                line.and_then(|line| line.code).as_deref().unwrap_or("offline"),
+                until,
+            );
+        }
+        // Also when it was not accepted: revoking the refresh token, or time, may have ended it.
+        let at = self.clock.now().unix();
+        if self.ask_server(rule, &material.server, &material.access).await == Verdict::Inactive {
+            return receipt::confirmed(what, Proof::ServerRefused, at);
+        }
+        if self.introspect(rule, &material.metadata, client, &material.access).await == Verdict::Inactive {
+            return receipt::confirmed(what, Proof::IntrospectionInactive, at);
+        }
+        line.unwrap_or_else(|| receipt::accepted(what, at, until))
+    }
+
+    /// Deletes a registration when nothing hangs on it any more: no account, no queued revocation.
+    pub(crate) async fn end_registration(self: &Arc<Self>, id: &RegistrationId) -> ReceiptLine {
+        let what = Credential::Registration;
+        let none = receipt::line(what, Outcome::None);
+        let Some(registration) = self.registrations.get(id) else { return none };
+        let used = self.cells().iter().any(|cell| cell.snapshot().account.registration == *id);
+        if used || self.revocations.needs(id) {
+            return none;
+        }
+        match self.delete_registration(&registration).await {
+            Ok(line) => line,
+            Err(failure) => {
+                tracing::warn!(%failure, "a registration could not be ended");
+                receipt::queued(what, "vault_unavailable", None)
+            }
+        }
+    }
+
+    async fn delete_registration(&self, registration: &Registration) -> Result<ReceiptLine, Failure> {
+        let what = Credential::Registration;
+        let id = &registration.id;
+        let at = self.clock.now().unix();
+        if registration.kind != RegistrationKind::Dynamic {
+            // The person's own client, or our document: nothing of it is at the issuer's to delete, and the person's secret
+            // is not thrown away with an account.
+            if registration.standing == Standing::Forgotten {
+                self.registrations.remove(id).await?;
+            }
+            return Ok(receipt::line(what, Outcome::None));
+        }
+        let secrets = self.registrations.secrets(id).await?;
+        let management = match (&registration.management_uri, secrets.registration_token) {
+            (Some(uri), Some(token)) => {
+                let name = mcp_login_oauth::error::EndpointName::RegistrationManagement;
+                mcp_login_oauth::endpoint::Endpoint::parse(uri, name)
+                    .ok()
+                    .map(|uri| Management { uri, token: RegistrationAccessToken::new(token.expose_secret()) })
+            }
+            _ => None,
+        };
+        let Some(management) = management else {
+            // Not ours to delete. Kept for the next sign-in, so that issuers do not collect registrations of us.
+            if registration.standing == Standing::Forgotten {
+                self.registrations.remove(id).await?;
+            }
+            return Ok(receipt::line(what, Outcome::NotOffered));
+        };
+        self.registrations.set_standing(id, Standing::Leaving).await?;
+        fault::point("signout.registration");
+        let rule = registration.rule(&self.allowed_hosts);
+        let outcome = registration::delete(&self.http, &rule, &management).await;
+        match outcome {
+            DeletionOutcome::Deleted | DeletionOutcome::AlreadyGone => {
+                self.registrations.remove(id).await?;
+                Ok(receipt::confirmed(what, Proof::Deleted, at))
+            }
+            DeletionOutcome::NotOffered => {
+                self.registrations.remove(id).await?;
+                Ok(receipt::line(what, Outcome::NotOffered))
+            }
+            DeletionOutcome::Later { .. } => Ok(receipt::queued(what, "later", None)),
+            DeletionOutcome::Failed(_) => Ok(receipt::queued(what, "offline", None)),
+            DeletionOutcome::Odd { .. } => {
+                self.registrations.remove(id).await?;
+                Ok(receipt::failed(what, "odd_answer", None))
+            }
+        }
+    }
+}
+
+/// The line of a revocation that was not accepted; none when it was.
+fn not_accepted(what: Credential, outcome: &RevocationOutcome, until: Option<u64>) -> Option<ReceiptLine> {
+    Some(match outcome {
+        RevocationOutcome::Accepted => return None,
+        RevocationOutcome::NotOffered | RevocationOutcome::UnsupportedTokenType => {
+            ReceiptLine { valid_until: until, ..receipt::line(what, Outcome::NotOffered) }
+        }
+        RevocationOutcome::Later { .. } => receipt::queued(what, "later", until),
+        RevocationOutcome::Failed(_) => receipt::queued(what, "offline", until),
+        RevocationOutcome::ClientGone(_) => receipt::failed(what, "invalid_client", until),
+        RevocationOutcome::Refused(refusal) => receipt::failed(what, refusal.code.as_str(), until),
+        RevocationOutcome::Odd { .. } => receipt::failed(what, "odd_answer", until),
+    })
+}

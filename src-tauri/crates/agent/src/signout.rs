@@ -1,0 +1,153 @@
+//! Signing out. From the first step nothing is handed out, whatever happens after; what the issuer must still be told is in
+//! the vault before anything is deleted; and the receipt says only what was seen. A crash anywhere is carried on with at the
+//! next start, from the entry's `leaving`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_login_vault::{Key, fault};
+
+use crate::accounts::{Account, PendingRevocation, Storing};
+use crate::core::{Core, Event, Inner};
+use crate::failure::Failure;
+use crate::id::{AccountId, RevocationId};
+use crate::receipt::{self, Credential, Outcome, Proof, Receipt};
+use crate::revocation::{Attempt, Material};
+use crate::state::{Cell, Standing, TurnGuard};
+use crate::tokens::TokenSet;
+
+/// How long the person who signs out waits for the issuer before the rest is left to the queue.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Core {
+    /// Signs an account out. Goes on if the caller goes away.
+    ///
+    /// # Errors
+    /// [`Failure::Vault`] and [`Failure::Disk`]: the account stays `leaving`, hands nothing out, and the sign-out may be
+    /// asked for again. What the issuer says is no error but a line of the receipt.
+    pub async fn sign_out(&self, id: &AccountId) -> Result<Receipt, Failure> {
+        let cell = self.0.cell(id)?;
+        let core = self.0.clone();
+        self.0.own(async move { core.sign_out(&cell).await }).await.unwrap_or(Err(Failure::Broken))
+    }
+}
+
+impl Inner {
+    /// Carries on with sign-outs that a crash cut off.
+    pub(crate) async fn finish_leaving(self: &Arc<Self>) {
+        for cell in self.cells() {
+            let snapshot = cell.snapshot();
+            if snapshot.account.storing == Storing::Leaving && cell.try_turn().is_some() {
+                match self.sign_out(&cell).await {
+                    Ok(receipt) => self.tell(Event::SignedOut(Box::new(receipt))),
+                    Err(failure) => tracing::warn!(account = %cell.id, %failure, "a sign-out waits"),
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn sign_out(self: &Arc<Self>, cell: &Arc<Cell>) -> Result<Receipt, Failure> {
+        cell.publish(|snapshot| snapshot.standing = Standing::Leaving);
+        let signed_out_at = self.clock.now().unix();
+        self.changed(&cell.id);
+        let leaving = |account: &mut Account, _: &[Account]| {
+            account.storing = Storing::Leaving;
+            Ok(())
+        };
+        let account = self.edit(cell, leaving).await?;
+        fault::point("signout.leaving");
+
+        let turn = cell.turn().await;
+        self.cell(&cell.id)?; // somebody else's sign-out may have come first
+        let (mut lines, revocation) = match self.newest(cell, &turn).await? {
+            None => {
+                let none = |what| receipt::line(what, Outcome::None);
+                (vec![none(Credential::RefreshToken), none(Credential::AccessToken)], None)
+            }
+            Some(tokens) => {
+                let id = revocation_id(&cell.id);
+                let attempt = self.revoke(id.clone(), &account, &tokens, signed_out_at).await?;
+                let done = attempt.is_final().then_some(id);
+                (vec![attempt.refresh, attempt.access], done)
+            }
+        };
+        fault::point("signout.revoked");
+        self.keep.delete(&Key::Tokens(cell.id.clone())).await?;
+        fault::point("signout.deleted");
+        self.remove(&cell.id).await?;
+        if let Some(done) = revocation {
+            self.dequeue(&done).await?;
+        }
+        lines.push(self.end_registration(&account.registration).await);
+        lines.push(receipt::confirmed(Credential::KeychainItem, Proof::Deleted, self.clock.now().unix()));
+        self.tell(Event::Removed { account: cell.id.clone(), name: account.name.clone() });
+        self.wake.notify_one();
+        Ok(Receipt {
+            account: account.name.clone(),
+            server: account.server.to_string(),
+            issuer: account.issuer().to_owned(),
+            signed_out_at,
+            lines,
+        })
+    }
+
+    /// The newest tokens there are: granted and not stored yet, or in memory, or in the vault.
+    async fn newest(&self, cell: &Cell, turn: &TurnGuard) -> Result<Option<Arc<TokenSet>>, Failure> {
+        if let Some(unsaved) = &turn.unsaved {
+            return Ok(Some(unsaved.tokens.clone()));
+        }
+        match self.keep.tokens(&cell.id).await {
+            Ok(kept) => Ok(kept.map(|kept| Arc::new(kept.tokens))),
+            Err(Failure::Unreadable | Failure::Vault(mcp_login_vault::Error::Corrupt { .. })) => {
+                Ok(cell.snapshot().tokens.clone())
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Queues, then tries at once for as long as a person waits.
+    pub(crate) async fn revoke(
+        &self,
+        id: RevocationId,
+        account: &Account,
+        tokens: &TokenSet,
+        since: u64,
+    ) -> Result<Attempt, Failure> {
+        let material = Material {
+            refresh: tokens.refresh.clone(),
+            access: tokens.access.clone(),
+            metadata: account.metadata.clone(),
+            resource: account.resource.clone(),
+            server: account.server.clone(),
+            network: account.network,
+            registration: account.registration.clone(),
+            expires_at: tokens.life.expires_at(),
+        };
+        // The tokens are another issuer's than the entry says: they go nowhere.
+        if tokens.issuer != account.issuer() {
+            return Ok(Attempt {
+                refresh: receipt::failed(Credential::RefreshToken, "other_issuer", None),
+                access: receipt::failed(Credential::AccessToken, "other_issuer", material.expires_at),
+            });
+        }
+        let entry = PendingRevocation {
+            id,
+            account: account.name.clone(),
+            server: account.server.to_string(),
+            issuer: account.issuer().to_owned(),
+            registration: account.registration.clone(),
+            since,
+            valid_until: material.expires_at,
+            attempts: 0,
+        };
+        self.enqueue(entry, &material).await?;
+        Ok(tokio::time::timeout(PATIENCE, self.attempt(&material))
+            .await
+            .unwrap_or_else(|_| Attempt::queued(&material, "no_answer")))
+    }
+}
+
+/// One account has one sign-out, however often it is begun.
+fn revocation_id(account: &AccountId) -> RevocationId {
+    account.as_str().parse().expect("both have the same form")
+}
