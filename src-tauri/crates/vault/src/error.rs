@@ -31,7 +31,8 @@ pub enum Error {
     /// The keychain is locked and nobody can be asked to unlock it here.
     #[error("the keychain is locked")]
     Locked,
-    /// The person closed the prompt that asked to unlock the keychain.
+    /// The person closed the prompt that asked to unlock the keychain, or none could be shown: GNOME Keyring says the
+    /// same in both cases.
     #[error("the request to unlock the keychain was dismissed")]
     Dismissed,
     /// The system or the person does not let this program use the item.

@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use mcp_login_vault::{
-    AccountId, Error, ExposeSecret, Generation, Items, Key, Keychain, LONGEST, SecretSlice, Vault, Written,
+    AccountId, Error, ExposeSecret, Generation, Items, Key, Keychain, LONGEST, SecretSlice, Vault,
 };
 
 /// A person's program waits this long at most; a machine under load gets the same time.
@@ -146,6 +146,44 @@ fn another_process_finds_it() {
     assert_eq!(second.ask("load processes"), "none");
 }
 
+/// Killed at each step of a write that another process began: the old value or the new one, and the next process goes on.
+#[cfg(feature = "fault-points")]
+#[test]
+fn a_process_that_is_killed_leaves_one_whole_value() {
+    let Some(_turn) = turn("a_process_that_is_killed_leaves_one_whole_value") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let mut died = Vec::new();
+    for point in mcp_login_vault::fault::POINTS {
+        let mut before = Other::start(&[]);
+        before.ask("delete killed");
+        assert_eq!(before.ask("store killed 1 4700"), "ok");
+        before.end();
+        let mark = dir.path().join(point);
+        let mut victim =
+            Other::start(&[("MCP_LOGIN_FAULT", point), ("MCP_LOGIN_FAULT_MARK", mark.to_str().unwrap())]);
+        for line in ["refresh killed 1 9400", "delete killed"] {
+            if victim.ask_the_dying(line).is_none() {
+                assert!(mark.exists(), "{point}: it died of something else");
+                died.push(*point);
+                break;
+            }
+        }
+        let mut after = Other::start(&[]);
+        let left = after.ask("load killed");
+        let known = ["some 1 4700", "some 2 9400", "none"];
+        assert!(known.contains(&left.as_str()), "{point}: {left}");
+        // what was not on the way killed nobody, and the deletion went through
+        let deleted = *point == "vault.head.deleted" || died.last() != Some(point);
+        assert_eq!(left == "none", deleted, "{point}: {left}");
+        assert_eq!(after.ask("delete killed"), "ok", "{point}");
+    }
+    let chunks =
+        ["vault.ledger.written", "vault.chunk.written", "vault.chunks.written", "vault.old-chunk.deleted"];
+    let passed = |point: &&str| cfg!(windows) || !chunks.contains(point);
+    let expected: Vec<&str> = mcp_login_vault::fault::POINTS.iter().copied().filter(passed).collect();
+    assert_eq!(died, expected, "every point on the way was reached");
+}
+
 /// This program once more, as another process that does what it is asked line by line.
 struct Other {
     child: Child,
@@ -181,6 +219,17 @@ impl Other {
     fn ask(&mut self, line: &str) -> String {
         writeln!(self.asks.as_mut().unwrap(), "{line}").unwrap();
         self.answers.recv_timeout(PATIENCE).expect("an answer in time")
+    }
+
+    /// Like `ask`, of a process that may die of it.
+    #[cfg(feature = "fault-points")]
+    fn ask_the_dying(&mut self, line: &str) -> Option<String> {
+        writeln!(self.asks.as_mut().unwrap(), "{line}").unwrap();
+        match self.answers.recv_timeout(PATIENCE) {
+            Ok(answer) => Some(answer),
+            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("neither an answer nor a death"),
+        }
     }
 
     fn end(mut self) {
@@ -221,6 +270,15 @@ fn the_other_process() {
                 wait(vault.store(&tokens(name), generation(number), sealed(number, length)))
                     .map(|()| "ok".to_owned())
             }
+            ["refresh", name, number, length] => {
+                let (from, length) = (generation(number.parse().unwrap()), length.parse().unwrap());
+                let secret = sealed(from.next().get(), length);
+                wait(async {
+                    vault.begin(&account(name), from).await?;
+                    vault.commit(&account(name), from, from.next(), secret).await
+                })
+                .map(|()| "ok".to_owned())
+            }
             ["delete", name] => wait(vault.delete(&tokens(name))).map(|()| "ok".to_owned()),
             _ => unreachable!("no such request: {line}"),
         };
@@ -252,6 +310,8 @@ fn variant(error: &Error) -> &'static str {
 mod secret_service {
     use std::path::{Path, PathBuf};
     use std::time::Instant;
+
+    use mcp_login_vault::Written;
 
     use super::*;
 
