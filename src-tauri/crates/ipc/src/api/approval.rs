@@ -16,6 +16,8 @@ pub enum Until {
     TwelveHours,
     /// Until it is removed, the program changes, or the account is signed out.
     Always,
+    /// A no that holds until it is removed: the question is not asked again.
+    Never,
 }
 
 /// Where an approval comes from.

@@ -60,6 +60,9 @@ pub struct SignInStart {
     /// Said when the server moved to another issuer and the person agreed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer_change: Option<IssuerChangeChoice>,
+    /// Said when somebody else came back on a sign-in again and the person wants that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replace: bool,
     /// A client that the person registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,

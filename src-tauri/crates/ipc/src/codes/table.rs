@@ -289,6 +289,10 @@ codes! {
         fact "The answer belongs to no sign-in that was started here."
         next "Start the sign-in again. If you did not start one, somebody tried to sign you in to their account: nothing was changed."
         cause "An old page that was loaded again, or a forged answer.";
+    CallbackUsed "callback_used" [Ours] Refused no
+        fact "This answer was here before."
+        next "Nothing, if the sign-in is done; else start it again."
+        cause "A page that was loaded again, or an answer that somebody kept: each works once.";
     CallbackIssuer "callback_issuer" [Ours] Refused no
         fact "The answer came from another issuer than {issuer}."
         next "Do not try again before whoever runs the server has explained it; nothing was sent."
