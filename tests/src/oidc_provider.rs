@@ -42,9 +42,8 @@ impl OidcProvider {
 
     /// The same with `{"accessTtl": 30, "format": "opaque", "cert": FILE, "key": FILE}`.
     pub fn start_with(options: &Value) -> OidcProvider {
-        let place = install();
-        let mut command = Command::new(node(&place));
-        command.current_dir(&place).arg("server.mjs").arg(options.to_string());
+        let mut command = Command::new("node");
+        command.current_dir(install()).arg("server.mjs").arg(options.to_string());
         let running = Running::start("oidc-provider", &mut command);
         let ready = running.line_with(|line| serde_json::from_str::<Value>(line).ok());
         let issuer = ready["issuer"].as_str().expect("it names its issuer").to_owned();
@@ -89,33 +88,10 @@ fn install() -> PathBuf {
             .status()
             .expect("this test needs node and npm (scripts/test installs them)");
         assert!(status.success(), "npm ci: {status}");
-        if !is_new_enough("node") {
-            let mut npm = Command::new("npm");
-            npm.current_dir(&place).args(["install", "--no-save", "--no-audit", "--no-fund", NODE]);
-            let status = npm.stdout(Stdio::null()).status().expect("npm starts");
-            assert!(status.success(), "npm install {NODE}: {status}");
-        }
         fs::write(&installed, wanted).expect("the target directory is writable");
     }
     copy(&source, &place, "server.mjs");
     place
-}
-
-/// What is fetched where the system's own is too old, as Debian 12's is; npm carries it as a package.
-const NODE: &str = "node@22";
-
-/// The system's `node`, or the one beside the packages.
-fn node(place: &Path) -> PathBuf {
-    let fetched = place.join("node_modules/node/bin/node");
-    if fetched.exists() { fetched } else { "node".into() }
-}
-
-/// The server runs from version 20 on.
-fn is_new_enough(node: &str) -> bool {
-    let said = Command::new(node).arg("--version").output().map(|output| output.stdout).unwrap_or_default();
-    let text = String::from_utf8_lossy(&said).into_owned();
-    let major = text.trim_start_matches('v').split('.').next().and_then(|number| number.parse::<u32>().ok());
-    major.is_some_and(|major| major >= 20)
 }
 
 fn copy(from: &Path, to: &Path, name: &str) {

@@ -1,14 +1,21 @@
 //! mcp-login-agent: the one program that owns network, keychain and refresh, and serves the local API.
 
 // The doors: who may come in, and how a sign-in comes home.
+pub mod approvals;
+pub mod audit;
 #[cfg(windows)]
 mod exclusive;
+pub mod faults;
 pub mod harden;
 pub mod landing;
 pub mod listener;
 pub mod lock;
 pub mod log;
+pub mod login;
+pub mod policy;
+pub mod registration;
 pub mod rotate;
+pub mod scheme;
 
 // The state and its transactions.
 pub mod accounts;

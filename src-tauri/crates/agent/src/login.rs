@@ -1,0 +1,453 @@
+//! Sign-ins under way.
+//!
+//! Problem: a sign-in leaves this program for a browser and comes home minutes later through a door that anybody can
+//! knock at. Invariant: a sign-in lives here, not with the caller who began it; the only thing that finds it again is its
+//! `state`; a callback that finds none changes nothing and is audited; a callback works once, for ten minutes; and no
+//! callback, however wrong, ends a sign-in that it does not belong to.
+
+mod error;
+mod flow;
+mod table;
+
+pub use error::LoginError;
+pub use table::{Delivered, MAX_WAITING};
+
+use crate::accounts::{Network, RedirectKind};
+use crate::adopt::Identity;
+use crate::audit::{self, Audit};
+use crate::clock::Clock;
+use crate::core::Core;
+use crate::http::Wire;
+use crate::id::AccountId;
+use crate::landing::Landing;
+use crate::receipt::Receipt;
+use crate::registration::RedirectWish;
+use crate::scheme::Opener;
+use mcp_login_ipc::Code;
+use mcp_login_ipc::api::{AuditAction, AuditEntry, AuditOutcome};
+use mcp_login_oauth::callback::Callback;
+use mcp_login_oauth::http::ReachRule;
+use mcp_login_oauth::pins::Pins;
+use mcp_login_oauth::profile::Profiles;
+use mcp_login_oauth::registration::{Preregistered, RegistrationKind};
+use mcp_login_oauth::{ClientId, InitialAccessToken, Issuer, ScopeSet, ServerUrl};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use table::Table;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// How long the browser's page waits for the outcome of the exchange before it says that the rest happens elsewhere. A
+/// person looks at the page this long without thinking that it hangs.
+const PAGE_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Which account a sign-in is for.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A new one at this server.
+    New {
+        /// What the person typed.
+        server: ServerUrl,
+        /// The name that the person chose.
+        name: Option<String>,
+    },
+    /// One that is there.
+    Again(AccountId),
+}
+
+/// What to do when the server names another issuer than the account's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnIssuerChange {
+    /// Show old and new and stop.
+    #[default]
+    Show,
+    /// The person has seen both: sign in at the new, revoke at the old.
+    Accept,
+}
+
+/// What to do when somebody else comes back on a sign-in again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnOtherPerson {
+    /// Give the new tokens back and say so.
+    #[default]
+    Refuse,
+    /// The person wants it.
+    Replace,
+}
+
+/// A wish to sign in.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// For whom.
+    pub target: Target,
+    /// How the answer is to come home.
+    pub redirect: RedirectWish,
+    /// Which issuer to take when the server names several.
+    pub issuer: Option<Issuer>,
+    /// Instead of the scopes that the server names.
+    pub scopes: Option<ScopeSet>,
+    /// OpenID Connect Core §3.1.2.1.
+    pub prompt: Option<String>,
+    /// Likewise.
+    pub login_hint: Option<String>,
+    /// See there.
+    pub on_issuer_change: OnIssuerChange,
+    /// See there.
+    pub on_other_person: OnOtherPerson,
+    /// A client that the person registered there.
+    pub client: Option<Preregistered>,
+    /// RFC 7591 §3.
+    pub initial_access_token: Option<InitialAccessToken>,
+}
+
+/// What the settings say of one server.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Pinned by the person.
+    pub pins: Pins,
+    /// Where connections may go.
+    pub reach: ReachRule,
+    /// The same, as it is stored with the account.
+    pub network: Network,
+    /// The person's client there.
+    pub client: Option<Preregistered>,
+}
+
+/// What sign-ins need of the settings; read anew for each.
+pub trait Settings: Send + Sync + 'static {
+    /// Of one server.
+    fn server(&self, server: &ServerUrl) -> ServerSettings;
+    /// The person's client at an issuer, when there is none for the server.
+    fn client_at(&self, issuer: &Issuer) -> Option<Preregistered>;
+    /// Known providers.
+    fn profiles(&self) -> Profiles;
+    /// The address of our Client ID Metadata Document for this kind of redirect.
+    fn document(&self, kind: RedirectKind) -> Option<ClientId>;
+}
+
+/// Where a sign-in stands.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Asking the server for its issuer, and the issuer for its metadata.
+    Discovering,
+    /// Getting a client identity.
+    Registering {
+        /// Where.
+        issuer: String,
+    },
+    /// The address is to be opened; waiting for the person.
+    Browser(Arc<BrowserStep>),
+    /// The code is being exchanged.
+    Exchanging,
+    /// The tokens are going into the keychain.
+    Storing,
+    /// Signed in.
+    Done(Arc<DoneStep>),
+    /// Over without tokens.
+    Failed(Arc<LoginError>),
+}
+
+impl Step {
+    /// Whether nothing comes after it.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Step::Done(_) | Step::Failed(_))
+    }
+}
+
+/// What the program in front of the person needs to open the browser and to say where it leads.
+#[derive(Debug, Clone)]
+pub struct BrowserStep {
+    /// `https`, or `http` to loopback; re-serialised.
+    pub authorization_url: String,
+    /// Where it comes home.
+    pub redirect_uri: String,
+    /// Which kind that is.
+    pub redirect_kind: RedirectKind,
+    /// Who asks for the password.
+    pub issuer: String,
+    /// For which server.
+    pub server: String,
+    /// What is asked for.
+    pub scopes: Vec<String>,
+    /// How we are known there.
+    pub registration: RegistrationKind,
+}
+
+/// What came of a sign-in.
+#[derive(Debug, Clone)]
+pub struct DoneStep {
+    /// The account.
+    pub account: AccountId,
+    /// Its name.
+    pub name: String,
+    /// Asked for.
+    pub asked: Vec<String>,
+    /// Granted.
+    pub granted: Vec<String>,
+    /// Whether the same person came back.
+    pub identity: Identity,
+    /// What became of the former issuer's tokens, when the server moved to another one.
+    pub former: Option<Receipt>,
+}
+
+/// A sign-in under way or just over.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// Random; not the `state`.
+    pub id: SignInId,
+    /// The server.
+    pub server: String,
+    /// The account, on a sign-in again.
+    pub account: Option<AccountId>,
+    /// Unix seconds.
+    pub started_at: u64,
+    /// Where it stands.
+    pub step: Step,
+}
+
+/// Names a sign-in to callers. Says nothing that a callback could use.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SignInId(String);
+
+impl SignInId {
+    /// From the wire.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// For the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn random() -> Self {
+        let mut bytes = [0_u8; 8];
+        // Without random bytes there will be no state either, and the sign-in ends there with a proper error.
+        let _ = getrandom::fill(&mut bytes);
+        Self(bytes.iter().map(|b| format!("{b:02x}")).collect())
+    }
+}
+
+/// What the sign-ins are made of.
+pub struct Parts {
+    /// The state.
+    pub core: Core,
+    /// The network.
+    pub http: Wire,
+    /// What the person set.
+    pub settings: Arc<dyn Settings>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Who opens our scheme; asked for each sign-in.
+    pub opener: Arc<dyn Fn() -> Opener + Send + Sync>,
+    /// For callbacks that match nothing, and what came of the others.
+    pub audit: Audit,
+}
+
+/// All sign-ins. Clones are the same.
+#[derive(Clone)]
+pub struct SignIns {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: Parts,
+    table: Mutex<Table>,
+    changes: watch::Sender<u64>,
+}
+
+/// What a sign-in's task is told from outside.
+enum Word {
+    /// A callback with its `state`.
+    Callback { callback: Callback, landed: oneshot::Sender<Landing> },
+    /// Try the other way.
+    Redirect(RedirectKind),
+    /// The person gave up.
+    Cancel,
+}
+
+impl SignIns {
+    /// None yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let (changes, _) = watch::channel(0);
+        Self { inner: Arc::new(Inner { parts, table: Mutex::new(Table::default()), changes }) }
+    }
+
+    /// Begins a sign-in; it goes on whatever becomes of the caller. Must be called inside the runtime.
+    ///
+    /// # Errors
+    /// [`LoginError::TooMany`], [`LoginError::Core`] when the account is not there.
+    pub fn start(&self, start: Start) -> Result<(SignInId, watch::Receiver<Step>), LoginError> {
+        let parts = &self.inner.parts;
+        let (server, account) = match &start.target {
+            Target::New { server, .. } => (server.as_str().to_owned(), None),
+            Target::Again(id) => {
+                let account = parts.core.account(id)?.account.clone();
+                (account.server.as_str().to_owned(), Some(id.clone()))
+            }
+        };
+        let id = SignInId::random();
+        let (words, inbox) = mpsc::channel(8);
+        let (steps, watcher) = watch::channel(Step::Discovering);
+        let sign_in = SignIn {
+            id: id.clone(),
+            server,
+            account,
+            started_at: parts.clock.now().unix(),
+            step: Step::Discovering,
+        };
+        self.table().add(sign_in, words, watcher.clone())?;
+        let this = self.clone();
+        let task_id = id.clone();
+        tokio::spawn(async move {
+            let last = match flow::run(&this, &task_id, start, inbox, &steps).await {
+                Ok(done) => Step::Done(Arc::new(done)),
+                Err(error) => {
+                    tracing::info!(fault = %error, "a sign-in ended without tokens");
+                    Step::Failed(Arc::new(error))
+                }
+            };
+            this.audit_end(&last).await;
+            this.table().end(&task_id);
+            steps.send_replace(last);
+            this.changed();
+        });
+        self.changed();
+        Ok((id, watcher))
+    }
+
+    /// A callback from any of the three doors. Returns when the sign-in it belongs to is done with it, or after
+    /// [`PAGE_PATIENCE`].
+    pub async fn callback(&self, address: &str, door: Door) -> Delivered {
+        let delivered = self.deliver(address).await;
+        if let Delivered::Unmatched | Delivered::Used | Delivered::Malformed(_) = &delivered {
+            let code = match &delivered {
+                Delivered::Used => Code::CallbackUsed,
+                Delivered::Malformed(_) => Code::CallbackMalformed,
+                _ => Code::CallbackUnmatched,
+            };
+            let entry = AuditEntry {
+                note: Some(door.word().to_owned()),
+                code: Some(code.as_str().to_owned()),
+                ..self.entry(AuditAction::StrayCallback, AuditOutcome::Denied)
+            };
+            // Nothing was changed, so nothing is undone when the audit log is out of order.
+            let _ = self.inner.parts.audit.write(entry).await;
+        }
+        delivered
+    }
+
+    async fn deliver(&self, address: &str) -> Delivered {
+        let callback = match Callback::parse(address) {
+            Ok(callback) => callback,
+            Err(error) => return Delivered::Malformed(Arc::new(error)),
+        };
+        let (words, id, watcher) = match self.table().find(&callback) {
+            Ok(found) => found,
+            Err(not) => return not,
+        };
+        let (landed, landing) = oneshot::channel();
+        if words.send(Word::Callback { callback, landed }).await.is_err() {
+            return Delivered::Used;
+        }
+        let landing = match tokio::time::timeout(PAGE_PATIENCE, landing).await {
+            Ok(Ok(landing)) => landing,
+            // The task dropped it: it was over, or took another callback first.
+            Ok(Err(_)) => return Delivered::Used,
+            Err(_) => Landing::UnderWay,
+        };
+        Delivered::Matched { id, landing, watcher }
+    }
+
+    /// Gives up a sign-in.
+    ///
+    /// # Errors
+    /// [`LoginError::NoSuchSignIn`].
+    pub async fn cancel(&self, id: &SignInId) -> Result<(), LoginError> {
+        self.tell(id, Word::Cancel).await
+    }
+
+    /// Tries another redirect. The same kind again means: register anew, the issuer may have forgotten us.
+    ///
+    /// # Errors
+    /// [`LoginError::NoSuchSignIn`].
+    pub async fn redirect(&self, id: &SignInId, kind: RedirectKind) -> Result<(), LoginError> {
+        self.tell(id, Word::Redirect(kind)).await
+    }
+
+    async fn tell(&self, id: &SignInId, word: Word) -> Result<(), LoginError> {
+        let words = self.table().words(id).ok_or(LoginError::NoSuchSignIn)?;
+        words.send(word).await.map_err(|_| LoginError::NoSuchSignIn)
+    }
+
+    /// The steps of a sign-in, also of one that is just over.
+    #[must_use]
+    pub fn watch(&self, id: &SignInId) -> Option<watch::Receiver<Step>> {
+        self.table().watcher(id)
+    }
+
+    /// All that wait, and the last that are over.
+    #[must_use]
+    pub fn list(&self) -> Vec<SignIn> {
+        self.table().list()
+    }
+
+    /// Goes up whenever a sign-in took a step.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes.subscribe()
+    }
+
+    fn changed(&self) {
+        self.inner.changes.send_modify(|n| *n += 1);
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // Nobody panics while holding it; if somebody did, the table is still a table.
+        self.inner.table.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn entry(&self, action: AuditAction, outcome: AuditOutcome) -> AuditEntry {
+        audit::entry(self.inner.parts.clock.now().unix(), action, outcome)
+    }
+
+    async fn audit_end(&self, last: &Step) {
+        let entry = match last {
+            Step::Done(done) => AuditEntry {
+                account: Some(done.name.clone()),
+                ..self.entry(AuditAction::SignIn, AuditOutcome::Ok)
+            },
+            Step::Failed(error) => AuditEntry {
+                code: Some(error.fault().data.code),
+                ..self.entry(AuditAction::SignIn, AuditOutcome::Failed)
+            },
+            _ => return,
+        };
+        let _ = self.inner.parts.audit.write(entry).await;
+    }
+}
+
+/// Through which door a callback came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The loopback listener.
+    Loopback,
+    /// Handed in over the local API: from the custom scheme, or pasted.
+    Api,
+}
+
+impl Door {
+    fn word(self) -> &'static str {
+        match self {
+            Door::Loopback => "loopback",
+            Door::Api => "api",
+        }
+    }
+}
+
+/// The finished ones that are still listed: so that `sign_in.wait` finds an outcome that came a moment earlier.
+type Ended<T> = VecDeque<T>;
