@@ -32,13 +32,13 @@ impl Object {
         }
     }
 
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|v| !v.is_null())
+    pub(crate) fn boolean(&self, name: &str) -> Option<bool> {
+        self.0.get(name)?.as_bool()
     }
 
     /// `true` only for the JSON value `true`.
     pub(crate) fn flag(&self, name: &str) -> bool {
-        self.0.get(name).and_then(Value::as_bool).unwrap_or(false)
+        self.boolean(name).unwrap_or(false)
     }
 
     /// A whole number of seconds: an integer, a float (cut), or a string with digits. Negative is 0.
