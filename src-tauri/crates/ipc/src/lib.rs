@@ -14,8 +14,11 @@ pub mod fault;
 pub mod identity;
 pub mod method;
 pub mod paths;
+#[cfg(unix)]
+mod peer;
 pub mod secret;
 
+pub use client::Client;
 pub use codes::{Code, Exit};
 pub use fault::Fault;
 pub use method::{Class, Method, Request};
