@@ -1,11 +1,23 @@
-//! From an MCP server's address to its issuer and the issuer's metadata.
+//! From an MCP server's address to its issuer and the issuer's metadata (MCP authorization server discovery).
+//!
+//! Problem: six documents may say where to sign in, in an order that matters, and any of them may be a lie. Invariant:
+//! the order is data ([`resource_metadata_probes`], [`server_metadata_probes`]); a document counts only if it names what
+//! was asked for (`resource`, `issuer`), with the two narrow exceptions marked below; a document that says something
+//! else ends the search instead of sending it on; and each step with its clause is kept for `doctor`.
+
+use std::time::Duration;
+
+use url::Url;
+
 use crate::challenge::Challenge;
-use crate::error::Error;
-use crate::http::{Http, ReachRule};
-use crate::pins::Pins;
-use crate::profile::{Profile, Profiles};
+use crate::endpoint::Endpoint;
+use crate::error::{EndpointName, Error, ErrorKind, Malformed};
+use crate::http::{Http, HttpFailure, Purpose, ReachRule, Request, build, is_later, retry_after};
+use crate::pins::{PinnedResource, Pins};
+use crate::profile::{Profile, Profiles, ResourceUse, S256};
 use crate::resource_metadata::ResourceMetadata;
-use crate::server_metadata::ServerMetadata;
+use crate::server_metadata::{PkceSupport, ServerMetadata};
+use crate::text::ServerText;
 use crate::values::{Issuer, ResourceUri, ServerUrl};
 
 /// What to find out.
@@ -75,12 +87,45 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepOutcome {
-    /// Used.
+    /// The document counts.
     Used,
+    /// The server asks for a sign-in.
+    Challenged {
+        /// 401 or 403.
+        status: u16,
+        /// Whether it points to its metadata.
+        pointer: bool,
+    },
+    /// The server answered without a sign-in. It may still ask for one per tool.
+    Open {
+        /// The status.
+        status: u16,
+    },
     /// Nothing there.
     Absent {
         /// The status.
         status: u16,
+    },
+    /// The server says "not now".
+    Later {
+        /// The status.
+        status: u16,
+    },
+    /// Something is there that is not the document.
+    Malformed,
+    /// The copy on the MCP server's host names another issuer: its own document is looked up.
+    PointsTo {
+        /// That issuer.
+        issuer: ServerText,
+    },
+    /// Taken without a request: pinned by the person, or the defaults of MCP 2025-03-26.
+    Assumed,
+    /// Not used, since the person pinned something else.
+    Overruled,
+    /// The search ended here.
+    Ended {
+        /// Why.
+        why: &'static str,
     },
 }
 
@@ -95,14 +140,435 @@ pub struct DiscoveryFailure {
     pub trace: Vec<Step>,
 }
 
-/// Finds the issuer of a server and its metadata.
+/// A well-known address to try, with the clause that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// The address.
+    pub url: String,
+    /// The clause.
+    pub clause: &'static str,
+}
+
+/// The metadata asks that a server's URL leads to, in order (RFC 9728 §3.1; MCP: path form, then root).
+#[must_use]
+pub fn resource_metadata_probes(server: &ServerUrl) -> Vec<Probe> {
+    let base = format!("{}/.well-known/oauth-protected-resource", server.origin());
+    let root = Probe { url: base.clone(), clause: "RFC 9728 §3.1, MCP protected resource metadata: root" };
+    let path = server.url().path();
+    let query = server.url().query().map(|q| format!("?{q}")).unwrap_or_default();
+    if path == "/" && query.is_empty() {
+        return vec![root];
+    }
+    // Only a slash right after the host goes (RFC 9728 §3.1); path and query stay as they are.
+    let tail = if path == "/" { query } else { format!("{path}{query}") };
+    vec![
+        Probe {
+            url: format!("{base}{tail}"),
+            clause: "RFC 9728 §3.1, MCP protected resource metadata: path",
+        },
+        root,
+    ]
+}
+
+/// The metadata asks that an issuer leads to, in order (RFC 8414 §3.1, OpenID Connect Discovery §4; MCP authorization
+/// server metadata discovery). An issuer with a path is never looked up at the root.
 ///
 /// # Errors
-/// [`DiscoveryFailure`].
+/// [`Error::EndpointRefused`] if the issuer is no `https` URL, or has a query or fragment (RFC 8414 §2).
+pub fn server_metadata_probes(issuer: &Issuer) -> Result<Vec<Probe>, Error> {
+    let endpoint = Endpoint::parse(issuer.as_str(), EndpointName::Issuer)?;
+    let url = endpoint.url();
+    if url.query().is_some() {
+        return Err(Error::EndpointRefused { endpoint: EndpointName::Issuer });
+    }
+    let origin = url.origin().ascii_serialization();
+    let path = url.path().trim_end_matches('/');
+    let oauth = Probe {
+        url: format!("{origin}/.well-known/oauth-authorization-server{path}"),
+        clause: "RFC 8414 §3.1, MCP authorization server metadata: OAuth 2.0",
+    };
+    let inserted = Probe {
+        url: format!("{origin}/.well-known/openid-configuration{path}"),
+        clause: "RFC 8414 §5, MCP authorization server metadata: OpenID Connect, path inserted",
+    };
+    let appended = Probe {
+        url: format!("{origin}{path}/.well-known/openid-configuration"),
+        clause: "OpenID Connect Discovery §4, MCP authorization server metadata: path appended",
+    };
+    Ok(if path.is_empty() { vec![oauth, appended] } else { vec![oauth, inserted, appended] })
+}
+
+/// Finds the issuer of a server and its metadata. Refuses here, before anything is registered, an issuer that does not
+/// announce PKCE with S256 and that nobody vouches for.
+///
+/// # Errors
+/// [`DiscoveryFailure`] with the steps: not reachable, a document about something else, no authorization server, no
+/// PKCE.
 pub async fn discover<H: Http>(
     http: &H,
     question: &Question<'_>,
 ) -> Result<Discovered, Box<DiscoveryFailure>> {
-    let _ = (http, question);
-    todo!()
+    let mut search = Search { http, question, trace: Vec::new(), later: None };
+    match search.run().await {
+        Ok(mut found) => {
+            found.trace = search.trace;
+            Ok(found)
+        }
+        Err(error) => Err(Box::new(DiscoveryFailure { error, trace: search.trace })),
+    }
 }
+
+/// How the server met a request without a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// It asks for a sign-in.
+    Closed,
+    /// It answered.
+    Open,
+    /// Neither.
+    Unclear,
+}
+
+enum Fetched {
+    Body(Vec<u8>),
+    Absent,
+}
+
+/// Whether a copy of metadata on the MCP server's host may point elsewhere: once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pointers {
+    Allowed,
+    Spent,
+}
+
+struct Search<'a, H> {
+    http: &'a H,
+    question: &'a Question<'a>,
+    trace: Vec<Step>,
+    /// The first "not now": if nothing is found it is the reason, and no fallback is taken.
+    later: Option<Error>,
+}
+
+impl<H: Http> Search<'_, H> {
+    async fn run(&mut self) -> Result<Discovered, Error> {
+        let Question { server, pins, .. } = *self.question;
+        let pinned_endpoints = pins.endpoints()?;
+        let (challenge, door) = match self.question.challenge {
+            Some(challenge) => (Some(challenge.clone()), Door::Closed),
+            None => self.knock().await?,
+        };
+        let resource_metadata = self.resource_metadata(challenge.as_ref()).await?;
+
+        let (mut metadata, source) = if let Some((authorization, token)) = pinned_endpoints {
+            let named = resource_metadata.as_ref().and_then(|m| self.pick(m));
+            let issuer = pins.issuer.clone().or(named).unwrap_or_else(|| Issuer::new(server.origin()));
+            self.note(authorization.as_str(), "pinned by the person", StepOutcome::Assumed);
+            // Who pins both endpoints of a server vouches for it as a whole: there is no document to announce S256 in.
+            (
+                ServerMetadata::bare(issuer, authorization.clone(), token.clone(), PkceSupport::Vouched),
+                Source::Pinned,
+            )
+        } else if let Some(issuer) = &pins.issuer {
+            (self.server_metadata(issuer).await?, Source::Pinned)
+        } else if let Some(issuer) = resource_metadata.as_ref().and_then(|m| self.pick(m)) {
+            (self.server_metadata(&issuer).await?, Source::ResourceMetadata)
+        } else {
+            self.at_the_server(door).await?
+        };
+        let pin = |slot: &mut Option<Endpoint>, pinned: &Option<Endpoint>| {
+            if pinned.is_some() {
+                slot.clone_from(pinned);
+            }
+        };
+        pin(&mut metadata.registration_endpoint, &pins.registration_endpoint);
+        pin(&mut metadata.revocation_endpoint, &pins.revocation_endpoint);
+        pin(&mut metadata.introspection_endpoint, &pins.introspection_endpoint);
+
+        let profile = self.question.profiles.find(&metadata.issuer).cloned();
+        let vouched = profile.as_ref().is_some_and(|p| p.s256 == S256::Vouched);
+        match metadata.pkce {
+            // A profile speaks where metadata is silent; against what metadata says only the person does.
+            PkceSupport::Unannounced if vouched || pins.pkce_s256 => metadata.pkce = PkceSupport::Vouched,
+            PkceSupport::WithoutS256 if pins.pkce_s256 => metadata.pkce = PkceSupport::Vouched,
+            _ => {}
+        }
+        if !metadata.pkce.suffices() {
+            return Err(Error::PkceNotAnnounced { issuer: metadata.issuer });
+        }
+        let resource =
+            resource_metadata.as_ref().map_or_else(|| server.as_resource(), |m| m.resource.clone());
+        let resource_parameter = match (&pins.resource, &profile) {
+            (Some(PinnedResource::Omit), _) => None,
+            (Some(PinnedResource::Value(value)), _) => Some(value.clone()),
+            (None, Some(profile)) if profile.resource == ResourceUse::Omit => None,
+            _ => Some(resource.clone()),
+        };
+        Ok(Discovered {
+            source,
+            resource,
+            resource_parameter,
+            resource_metadata,
+            metadata,
+            challenge,
+            profile,
+            trace: Vec::new(),
+        })
+    }
+
+    /// An MCP request without a token, to see the 401. `initialize` is what every revision knows; a server of the
+    /// stateless revision answers 401 before it reads it.
+    async fn knock(&mut self) -> Result<(Option<Challenge>, Door), Error> {
+        const CLAUSE: &str = "RFC 6750 §3, MCP protected resource metadata discovery: challenge";
+        let server = self.question.server;
+        let body = serde_json::json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "mcp-login", "version": "0"}}});
+        let builder = ::http::Request::post(server.url().as_str())
+            .header(::http::header::CONTENT_TYPE, "application/json")
+            .header(::http::header::ACCEPT, "application/json, text/event-stream");
+        let response =
+            match self.send(Purpose::Challenge, server.url(), builder, body.to_string().into_bytes()).await {
+                Ok(response) => response,
+                // It took the request: a stream that does not end, or a large answer. Its documents still count.
+                Err(HttpFailure::Unknown(_) | HttpFailure::TooLarge { .. }) => {
+                    self.note(server.as_str(), CLAUSE, StepOutcome::Malformed);
+                    return Ok((None, Door::Unclear));
+                }
+                Err(failure) => return Err(self.ended(server.as_str(), CLAUSE, Purpose::Challenge, failure)),
+            };
+        let status = response.status();
+        let challenge = Challenge::from_headers(response.headers());
+        let pointer = challenge.as_ref().is_some_and(|c| c.resource_metadata.is_some());
+        let (outcome, door) = match status.as_u16() {
+            code @ (401 | 403) => (StepOutcome::Challenged { status: code, pointer }, Door::Closed),
+            // An answer without a sign-in is no proof that none is needed: servers may ask per tool.
+            code @ 200..=299 => (StepOutcome::Open { status: code }, Door::Open),
+            code if is_later(status) => (StepOutcome::Later { status: code }, Door::Unclear),
+            code => (StepOutcome::Absent { status: code }, Door::Unclear),
+        };
+        if is_later(status) {
+            self.later(Purpose::Challenge, status.as_u16(), retry_after(&response));
+        }
+        self.note(server.as_str(), CLAUSE, outcome);
+        Ok((challenge, door))
+    }
+
+    /// Where the challenge points, else path form, else root.
+    async fn resource_metadata(
+        &mut self,
+        challenge: Option<&Challenge>,
+    ) -> Result<Option<ResourceMetadata>, Error> {
+        let mut probes = resource_metadata_probes(self.question.server);
+        if let Some(url) = challenge.and_then(|c| c.resource_metadata.as_deref()) {
+            probes.retain(|p| p.url != url);
+            probes.insert(
+                0,
+                Probe { url: url.to_owned(), clause: "RFC 9728 §5.1: resource_metadata of the challenge" },
+            );
+        }
+        for Probe { url, clause } in probes {
+            let Some(endpoint) = Endpoint::check(&url) else {
+                let refused = Error::EndpointRefused { endpoint: EndpointName::Metadata };
+                self.note(&url, clause, StepOutcome::Ended { why: refused.kind().as_str() });
+                return Err(refused);
+            };
+            let Fetched::Body(body) = self.fetch(&endpoint, clause).await? else { continue };
+            // Applications answer any address with a page: what is no such document is as good as absent.
+            let Ok(metadata) = ResourceMetadata::parse(&body) else {
+                self.note(&url, clause, StepOutcome::Malformed);
+                continue;
+            };
+            match metadata.check(self.question.server) {
+                Ok(()) => {
+                    self.note(&url, clause, StepOutcome::Used);
+                    return Ok(Some(metadata));
+                }
+                // Who pinned the issuer knows that this server's documents are wrong.
+                Err(_) if self.question.pins.issuer.is_some() => {
+                    self.note(&url, clause, StepOutcome::Overruled)
+                }
+                Err(error) => {
+                    self.note(&url, clause, StepOutcome::Ended { why: error.kind().as_str() });
+                    return Err(error);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// One of the server's issuers: the client's choice (RFC 9728 §7.6).
+    fn pick(&self, metadata: &ResourceMetadata) -> Option<Issuer> {
+        let listed = &metadata.authorization_servers;
+        self.question.prefer.filter(|p| listed.contains(p)).or(listed.first()).cloned()
+    }
+
+    async fn server_metadata(&mut self, issuer: &Issuer) -> Result<ServerMetadata, Error> {
+        match self.look_up(issuer).await? {
+            Some(metadata) => Ok(metadata),
+            None => Err(self.later.take().unwrap_or_else(|| Error::NoMetadata { issuer: issuer.clone() })),
+        }
+    }
+
+    /// The issuer's own document. The second exception of the issuer rule: a copy on the MCP server's host that names
+    /// another issuer is a pointer to that one, whose own document must then name itself.
+    async fn look_up(&mut self, issuer: &Issuer) -> Result<Option<ServerMetadata>, Error> {
+        let mut asked = issuer.clone();
+        let mut pointers = Pointers::Allowed;
+        loop {
+            match self.probe(&asked, pointers).await? {
+                Looked::Found(metadata) => return Ok(Some(*metadata)),
+                Looked::Nothing if pointers == Pointers::Spent => {
+                    return Err(self.later.take().unwrap_or(Error::NoMetadata { issuer: asked }));
+                }
+                Looked::Nothing => return Ok(None),
+                Looked::Elsewhere(other) => {
+                    asked = other;
+                    pointers = Pointers::Spent;
+                }
+            }
+        }
+    }
+
+    async fn probe(&mut self, issuer: &Issuer, pointers: Pointers) -> Result<Looked, Error> {
+        let mut fault = None;
+        for Probe { url, clause } in server_metadata_probes(issuer)? {
+            let endpoint = Endpoint::parse(&url, EndpointName::Metadata)?;
+            let Fetched::Body(body) = self.fetch(&endpoint, clause).await? else { continue };
+            let found = match ServerMetadata::parse_issuer(&body) {
+                Ok(found) => found,
+                Err(Malformed::NotJson | Malformed::NotAnObject) => {
+                    self.note(&url, clause, StepOutcome::Malformed);
+                    continue;
+                }
+                Err(bad) => {
+                    self.note(&url, clause, StepOutcome::Malformed);
+                    fault.get_or_insert(Error::Malformed { purpose: Purpose::Metadata, fault: bad });
+                    continue;
+                }
+            };
+            if found != *issuer && !differs_by_root_slash(&found, issuer) {
+                let here = endpoint.url().origin() == self.question.server.url().origin();
+                if here && pointers == Pointers::Allowed {
+                    self.note(
+                        &url,
+                        clause,
+                        StepOutcome::PointsTo { issuer: ServerText::new(found.as_str()) },
+                    );
+                    return Ok(Looked::Elsewhere(found));
+                }
+                let error =
+                    Error::IssuerMismatch { asked: issuer.clone(), found: ServerText::new(found.as_str()) };
+                self.note(&url, clause, StepOutcome::Ended { why: error.kind().as_str() });
+                return Err(error);
+            }
+            match ServerMetadata::parse(&body) {
+                Ok(metadata) => {
+                    self.note(&url, clause, StepOutcome::Used);
+                    return Ok(Looked::Found(Box::new(metadata)));
+                }
+                // It is the issuer's, but one cannot sign in with it: perhaps the next kind of document can.
+                Err(bad) => {
+                    self.note(&url, clause, StepOutcome::Malformed);
+                    fault.get_or_insert(bad);
+                }
+            }
+        }
+        fault.map_or(Ok(Looked::Nothing), Err)
+    }
+
+    /// MCP 2025-03-26: metadata at the server's origin, else default endpoints there; the latter only if the server did
+    /// ask for a sign-in and no request was put off.
+    async fn at_the_server(&mut self, door: Door) -> Result<(ServerMetadata, Source), Error> {
+        let server = self.question.server;
+        let origin = server.origin();
+        if let Some(metadata) = self.look_up(&Issuer::new(origin.clone())).await? {
+            return Ok((metadata, Source::ServerOrigin));
+        }
+        if let Some(later) = self.later.take() {
+            return Err(later);
+        }
+        let server_text = || server.as_str().to_owned();
+        match door {
+            Door::Closed => {}
+            Door::Open => return Err(Error::NoSignInOffered { server: server_text() }),
+            Door::Unclear => return Err(Error::NoAuthorizationServer { server: server_text() }),
+        }
+        const CLAUSE: &str = "MCP 2025-03-26, Fallbacks for Servers without Metadata Discovery";
+        let at = |path: &str, name| Endpoint::parse(&format!("{origin}{path}"), name);
+        let mut metadata = ServerMetadata::bare(
+            Issuer::new(origin.clone()),
+            at("/authorize", EndpointName::Authorization)?,
+            at("/token", EndpointName::Token)?,
+            PkceSupport::NoMetadata,
+        );
+        metadata.registration_endpoint = Some(at("/register", EndpointName::Registration)?);
+        self.note(metadata.authorization_endpoint.as_str(), CLAUSE, StepOutcome::Assumed);
+        Ok((metadata, Source::DefaultEndpoints))
+    }
+
+    /// A document. Only a 200 is one; the step is noted unless there is a body, whose reader notes it.
+    async fn fetch(&mut self, endpoint: &Endpoint, clause: &'static str) -> Result<Fetched, Error> {
+        let builder =
+            ::http::Request::get(endpoint.url().as_str()).header(::http::header::ACCEPT, "application/json");
+        let response = match self.send(Purpose::Metadata, endpoint.url(), builder, Vec::new()).await {
+            Ok(response) => response,
+            Err(failure) => return Err(self.ended(endpoint.as_str(), clause, Purpose::Metadata, failure)),
+        };
+        let status = response.status();
+        if status == ::http::StatusCode::OK {
+            return Ok(Fetched::Body(response.into_body()));
+        }
+        let code = status.as_u16();
+        if is_later(status) {
+            self.later(Purpose::Metadata, code, retry_after(&response));
+            self.note(endpoint.as_str(), clause, StepOutcome::Later { status: code });
+        } else {
+            self.note(endpoint.as_str(), clause, StepOutcome::Absent { status: code });
+        }
+        Ok(Fetched::Absent)
+    }
+
+    async fn send(
+        &self,
+        purpose: Purpose,
+        url: &Url,
+        builder: ::http::request::Builder,
+        body: Vec<u8>,
+    ) -> Result<::http::Response<Vec<u8>>, HttpFailure> {
+        let inner = build(builder, body)?;
+        self.http.send(Request { purpose, reach: self.question.reach.for_url(url), inner }).await
+    }
+
+    fn ended(&mut self, url: &str, clause: &'static str, purpose: Purpose, failure: HttpFailure) -> Error {
+        let error = Error::Http { purpose, failure };
+        self.note(url, clause, StepOutcome::Ended { why: ErrorKind::as_str(error.kind()) });
+        error
+    }
+
+    fn later(&mut self, purpose: Purpose, status: u16, retry_after: Option<Duration>) {
+        self.later.get_or_insert(Error::Later { purpose, status, retry_after });
+    }
+
+    fn note(&mut self, url: &str, clause: &'static str, outcome: StepOutcome) {
+        let bare = url.split(['?', '#']).next().unwrap_or_default();
+        self.trace.push(Step { url: ServerText::new(bare).to_string(), clause, outcome });
+    }
+}
+
+enum Looked {
+    Found(Box<ServerMetadata>),
+    Elsewhere(Issuer),
+    Nothing,
+}
+
+/// The first exception of the issuer rule: an issuer with an empty path may differ by one trailing slash between the
+/// server's metadata and its own. The document's string counts from then on.
+fn differs_by_root_slash(a: &Issuer, b: &Issuer) -> bool {
+    let (short, long) =
+        if a.as_str().len() < b.as_str().len() { (a.as_str(), b.as_str()) } else { (b.as_str(), a.as_str()) };
+    let path_is_empty = short.split_once("://").is_some_and(|(_, rest)| !rest.contains(['/', '?', '#']));
+    path_is_empty && long.strip_suffix('/') == Some(short)
+}
+
+#[cfg(test)]
+#[path = "discovery_tests.rs"]
+mod tests;

@@ -49,4 +49,9 @@ impl Pins {
             _ => Err(Error::Settings(SettingsFault::PinnedHalf)),
         }
     }
+
+    /// Whether the person said where to sign in.
+    pub(crate) fn says_where(&self) -> bool {
+        self.issuer.is_some() || self.authorization_endpoint.is_some()
+    }
 }
