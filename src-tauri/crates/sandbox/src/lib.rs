@@ -27,6 +27,7 @@ mod grant;
 mod guard;
 mod guise;
 mod introspection;
+mod jwk;
 mod keys;
 mod log;
 mod mcp;

@@ -48,10 +48,7 @@ fn own(site: &Site) -> Value {
 
 /// The metadata as it is served now.
 pub(crate) fn document(site: &Site) -> Value {
-    let mut doc = match site.options.guise {
-        Guise::Entra | Guise::Cognito => guise::document(site),
-        _ => own(site),
-    };
+    let mut doc = guise::document(site).unwrap_or_else(|| own(site));
     let Some(members) = doc.as_object_mut() else { return doc };
     if matches!(site.options.guise, Guise::Legacy202503 | Guise::Legacy202506) {
         members.remove("authorization_response_iss_parameter_supported");
