@@ -132,7 +132,6 @@ const RESOURCE: &str = "The MCP server";
 
 const ANY: Scope = Scope::Endpoint(None);
 const AT_TOKEN: Scope = Scope::Endpoint(Some(Endpoint::Token));
-const AT_MCP: Scope = Scope::Endpoint(Some(Endpoint::Mcp));
 
 const fn row(
     fault: Fault,
@@ -562,7 +561,7 @@ pub const TABLE: &[Row] = &[
         Fault::Endless401,
         "endless-401",
         RESOURCE,
-        AT_MCP,
+        Scope::Fixed,
         Arg::None,
         "answers 401 invalid_token to every token, fresh ones too",
     ),
@@ -570,11 +569,18 @@ pub const TABLE: &[Row] = &[
         Fault::Endless403,
         "endless-403",
         RESOURCE,
-        AT_MCP,
+        Scope::Fixed,
         text("scope", "mcp:admin"),
         "answers 403 insufficient_scope to every token",
     ),
-    row(Fault::SessionLost, "session-lost", RESOURCE, AT_MCP, Arg::None, "answers 404 to every session id"),
+    row(
+        Fault::SessionLost,
+        "session-lost",
+        RESOURCE,
+        Scope::Fixed,
+        Arg::None,
+        "answers 404 to every session id",
+    ),
     row(
         Fault::Clock,
         "clock",

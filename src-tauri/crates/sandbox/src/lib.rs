@@ -21,6 +21,7 @@ mod consent;
 mod control;
 mod cors;
 mod disturbance;
+mod document;
 mod endpoint;
 mod fault;
 mod grant;
@@ -49,6 +50,7 @@ mod upstream;
 mod user;
 mod wire;
 
+pub use document::faults_page;
 pub use endpoint::Endpoint;
 pub use fault::{Arg, Fault, Row, Scope, TABLE};
 pub use options::{

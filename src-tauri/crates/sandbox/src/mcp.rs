@@ -206,7 +206,10 @@ fn stateless_headers(site: &Site, ask: &Ask, body: &Value, method: &str) -> Resu
     let in_meta = meta.get("io.modelcontextprotocol/protocolVersion").and_then(Value::as_str);
     let in_header = ask.header("mcp-protocol-version");
     let Some(version) = in_header else {
-        return Err(mismatch(format!("MCP-Protocol-Version is missing; spoken are {}", versions(site).join(", "))));
+        return Err(mismatch(format!(
+            "MCP-Protocol-Version is missing; spoken are {}",
+            versions(site).join(", ")
+        )));
     };
     if let Some(other) = in_meta.filter(|v| *v != version) {
         return Err(mismatch(format!("MCP-Protocol-Version is {version:?}, _meta says {other:?}")));

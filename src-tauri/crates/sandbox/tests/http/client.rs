@@ -88,10 +88,7 @@ impl Talk {
 
     pub fn form(&self, path: &str, params: &[(&str, &str)]) -> reqwest::RequestBuilder {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
-        self.http
-            .post(self.at(path))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(body)
+        self.http.post(self.at(path)).header("content-type", "application/x-www-form-urlencoded").body(body)
     }
 
     pub async fn post_form(&self, path: &str, params: &[(&str, &str)]) -> Answer {
@@ -168,7 +165,10 @@ impl Talk {
 
     pub fn refresh_request(&self, client: &str, token: &Value) -> reqwest::RequestBuilder {
         let token = token.as_str().unwrap();
-        self.form("/token", &[("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", client)])
+        self.form(
+            "/token",
+            &[("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", client)],
+        )
     }
 
     pub async fn refresh(&self, client: &str, token: &Value) -> Answer {

@@ -160,7 +160,8 @@ async fn a_metadata_document_is_a_client() {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut buffer = [0; 4096];
         let n = stream.read(&mut buffer).await.unwrap();
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{doc}", doc.len());
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{doc}", doc.len());
         stream.write_all(head.as_bytes()).await.unwrap();
         String::from_utf8_lossy(&buffer[..n]).into_owned()
     });

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod client;
+mod document;
 mod faults;
 mod flow;
 mod log;

@@ -16,7 +16,10 @@ async fn the_documents_lie_where_the_rfcs_say() {
     }
     assert_eq!(t.get("/.well-known/oauth-authorization-server").await.status, 404);
     let path = t.get("/.well-known/oauth-protected-resource/mcp").await.json();
-    assert_eq!((&path["resource"], &path["authorization_servers"]), (&json!(t.running.mcp()), &json!([issuer])));
+    assert_eq!(
+        (&path["resource"], &path["authorization_servers"]),
+        (&json!(t.running.mcp()), &json!([issuer]))
+    );
     let root = t.get("/.well-known/oauth-protected-resource").await.json();
     assert_eq!(root["resource"], t.origin);
     assert_eq!(t.get("/health").await.json()["status"], "ok");
@@ -50,8 +53,12 @@ async fn the_providers_guises_keep_their_shape() {
         assert_eq!(answer.callback("iss"), None);
         let code = answer.callback("code").unwrap();
         let token_endpoint = doc["token_endpoint"].as_str().unwrap();
-        let form =
-            [("grant_type", "authorization_code"), ("code", &code), ("client_id", "c"), ("code_verifier", VERIFIER)];
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("client_id", "c"),
+            ("code_verifier", VERIFIER),
+        ];
         let tokens = t.post_form(token_endpoint, &form).await.json();
         assert_eq!(tokens["access_token"].as_str().unwrap().split('.').count(), 3);
         assert_eq!(t.initialize(&tokens["access_token"]).await.status, 200);
@@ -68,7 +75,10 @@ async fn older_revisions_have_less() {
     assert_eq!(t.get("/.well-known/openid-configuration").await.status, 404);
     let doc = t.get("/.well-known/oauth-authorization-server").await.json();
     assert!(doc.get("authorization_response_iss_parameter_supported").is_none());
-    assert_eq!(t.initialize(&json!("x")).await.header("www-authenticate"), "Bearer error=\"invalid_token\", error_description=\"the token is none of ours\"");
+    assert_eq!(
+        t.initialize(&json!("x")).await.header("www-authenticate"),
+        "Bearer error=\"invalid_token\", error_description=\"the token is none of ours\""
+    );
     let (_, tokens) = t.sign_in(&[]).await;
     let answer = t.initialize(&tokens["access_token"]).await;
     assert_eq!(answer.json()["result"]["protocolVersion"], "2025-03-26");

@@ -13,7 +13,10 @@ async fn bad_registrations_are_refused_with_the_right_word() {
         (json!({"redirect_uris": [SCHEME], "application_type": "web"}), "invalid_redirect_uri"),
         (json!({"redirect_uris": [SCHEME], "application_type": "tablet"}), "invalid_client_metadata"),
         (json!({"redirect_uris": [SCHEME], "grant_types": ["implicit"]}), "invalid_client_metadata"),
-        (json!({"redirect_uris": [SCHEME], "token_endpoint_auth_method": "magic"}), "invalid_client_metadata"),
+        (
+            json!({"redirect_uris": [SCHEME], "token_endpoint_auth_method": "magic"}),
+            "invalid_client_metadata",
+        ),
         (json!([]), "invalid_client_metadata"),
     ] {
         let answer = t.post_json("/register", &body).await;
@@ -47,7 +50,8 @@ async fn an_initial_access_token_can_be_asked_for() {
     let t = sandbox(&["--initial-access-token-file", file.to_str().unwrap()]).await;
     assert_eq!(t.try_register(&[SCHEME]).await.status, 401);
     let body = json!({"redirect_uris": [SCHEME]}).to_string();
-    let request = t.http.post(t.at("/register")).header("content-type", "application/json").bearer_auth("let-me-in");
+    let request =
+        t.http.post(t.at("/register")).header("content-type", "application/json").bearer_auth("let-me-in");
     assert_eq!(t.send(request.body(body)).await.unwrap().status, 201);
 }
 
@@ -67,7 +71,8 @@ async fn clients_can_be_configured() {
         ("client_secret", "s"),
     ];
     assert_eq!(t.post_form("/token", &form).await.status, 200);
-    let more = t.post_json("/sandbox/clients", &json!({"redirect_uris": [SCHEME], "client_id": "later"})).await;
+    let more =
+        t.post_json("/sandbox/clients", &json!({"redirect_uris": [SCHEME], "client_id": "later"})).await;
     assert_eq!(more.status, 201);
     let code = t.code("later", &[]).await;
     assert_eq!(t.exchange("later", &code).await.status, 200);
