@@ -10,12 +10,17 @@ const SHOWN: usize = 160;
 /// The text with everything invisible written out, cut at [`SHOWN`] characters.
 #[must_use]
 pub fn visible(text: &str) -> String {
+    if let Some((cut, _)) = text.char_indices().nth(SHOWN) {
+        return visible_whole(&text[..cut]) + "…";
+    }
+    visible_whole(text)
+}
+
+/// The same without a cut.
+#[must_use]
+pub fn visible_whole(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for (n, c) in text.chars().enumerate() {
-        if n == SHOWN {
-            out.push('…');
-            break;
-        }
+    for c in text.chars() {
         if is_hidden(c) {
             out.push_str(&format!("<U+{:04X}>", u32::from(c)));
         } else {
@@ -87,6 +92,17 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// A word as it must be typed: quoted when a shell would take it apart.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+,=".contains(c);
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 /// `1 account`, `2 accounts`.
 #[must_use]
 pub fn count(n: u64, one: &str) -> String {
@@ -119,6 +135,14 @@ mod tests {
         assert_eq!(clip("abc", 3), "abc");
         assert_eq!(clip("abcd", 3), "ab…");
         assert_eq!(clip("abcd", 0), "");
+    }
+
+    #[test]
+    fn quoted_words_can_be_typed() {
+        assert_eq!(quoted("work"), "work");
+        assert_eq!(quoted("my work"), "'my work'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted(""), "''");
     }
 
     #[test]
