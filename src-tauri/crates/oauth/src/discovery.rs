@@ -383,9 +383,7 @@ impl<H: Http> Search<'_, H> {
                     return Ok(Some(metadata));
                 }
                 // Who pinned the issuer knows that this server's documents are wrong.
-                Err(_) if self.question.pins.issuer.is_some() => {
-                    self.note(&url, clause, StepOutcome::Overruled)
-                }
+                Err(_) if self.question.pins.says_where() => self.note(&url, clause, StepOutcome::Overruled),
                 Err(error) => {
                     self.note(&url, clause, StepOutcome::Ended { why: error.kind().as_str() });
                     return Err(error);

@@ -426,6 +426,14 @@ fn pins_win() {
     );
     assert_eq!(found.metadata.issuer.as_str(), "https://mcp.example");
     assert_eq!(lines, gets(&[PATH, ROOT]));
+    // whoever pinned the endpoints is not stopped by a document about something else
+    let mut overruled = pinned;
+    overruled.pages.insert(
+        PATH.to_owned(),
+        (200, resource("https://evil.example", &["https://evil.example"]).to_string()),
+    );
+    let mut pinned = overruled;
+    assert_eq!(pinned.discover().0.unwrap().metadata.issuer.as_str(), "https://mcp.example");
     // half a pin
     pinned.pins.token_endpoint = None;
     let (found, lines) = pinned.discover();
