@@ -287,7 +287,7 @@ impl Said {
     pub fn error(&self) -> serde_json::Value {
         let errors =
             self.stderr.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let last = errors.filter_map(|value| value.get("error").cloned()).last();
+        let last = errors.filter_map(|value| value.get("error").cloned()).next_back();
         last.unwrap_or_else(|| panic!("`{}` ended with no JSON error: {}", self.line, self.stderr))
     }
 
