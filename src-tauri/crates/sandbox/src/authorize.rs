@@ -282,7 +282,7 @@ fn to_client(
     if let Some(wrong) = site.fault(Fault::WrongIss, AT) {
         params.push(("iss", wrong));
     } else if site.options.guise == Guise::Sandbox && !site.on(Fault::NoIss, AT) {
-        let slash = site.fault(Fault::TrailingSlash, AT).as_deref() == Some("iss");
+        let slash = site.on_with(Fault::TrailingSlash, AT, &["iss"]);
         params.push(("iss", format!("{}{}", site.issuer, if slash { "/" } else { "" })));
     }
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();

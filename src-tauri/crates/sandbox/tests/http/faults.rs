@@ -247,6 +247,10 @@ async fn the_authorization_response() {
     assert_eq!(seen[2], (Some(format!("{issuer}/")), state));
     assert_eq!(seen[3], (Some(issuer.clone()), Some("forged".into())));
     assert_eq!(seen[4], (Some(issuer), None));
+    // What lies elsewhere is not counted here: the metadata is read in between.
+    t.faults(json!({"trailing-slash": "iss,times=1"})).await;
+    assert_eq!(t.get(META).await.json()["issuer"], t.running.issuer());
+    assert!(t.authorize(&client, &[]).await.callback("iss").unwrap().ends_with('/'));
     t.faults(json!({"doubled-parameters": true})).await;
     let location = t.authorize(&client, &[]).await.header("location");
     assert_eq!((location.matches("code=").count(), location.matches("state=").count()), (2, 2));
