@@ -1,6 +1,5 @@
 //! Time stands still here and moves when nothing else does; the issuer answers by script.
 
-
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -139,7 +138,9 @@ async fn after_a_crash_the_journal_is_taken_up_at_once() {
 }
 
 fn granted(number: u32) -> String {
-    format!(r#"{{"access_token":"access-{number}","refresh_token":"refresh-{number}","token_type":"Bearer","expires_in":3600}}"#)
+    format!(
+        r#"{{"access_token":"access-{number}","refresh_token":"refresh-{number}","token_type":"Bearer","expires_in":3600}}"#
+    )
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,7 +209,10 @@ async fn odd_answers_mark_after_the_third_in_ten_minutes() {
         assert!(matches!(house.core.refresh(&id).await, Err(Failure::Odd(_))));
         tokio::time::sleep(s(400)).await;
     }
-    assert!(matches!(house.core.refresh(&id).await, Err(Failure::Odd(_))), "the first has passed out of the window");
+    assert!(
+        matches!(house.core.refresh(&id).await, Err(Failure::Odd(_))),
+        "the first has passed out of the window"
+    );
     tokio::time::sleep(s(10)).await;
     assert!(matches!(house.core.refresh(&id).await, Err(Failure::NeedsSignIn(Reason::OddAnswers))));
     assert_eq!(house.core.fetch(&id, PLAIN).await.unwrap().generation, 1);
@@ -231,7 +235,10 @@ async fn what_cannot_be_stored_is_not_shown_and_stored_later() {
     house.items.broken.store(true, Ordering::SeqCst);
     assert!(matches!(refresh.await.unwrap(), Err(Failure::Unsaved(_))));
     assert_eq!(house.core.fetch(&id, PLAIN).await.unwrap().access.expose_secret(), "access-1");
-    assert!(matches!(house.core.fetch(&id, refused(1)).await, Err(Failure::Unsaved(_))), "nothing exposed before");
+    assert!(
+        matches!(house.core.fetch(&id, refused(1)).await, Err(Failure::Unsaved(_))),
+        "nothing exposed before"
+    );
     tokio::time::sleep(s(300)).await;
     assert_eq!(house.core.account(&id).unwrap().generation, 1);
     let mut events = house.core.subscribe();
@@ -297,7 +304,11 @@ async fn the_schedule_rotates_before_the_end_and_after_suspend() {
     assert_eq!((tokens(&house), house.core.account(&id).unwrap().generation), (1, 2));
     house.clock.suspend(s(86_400));
     tokio::time::sleep(s(45)).await;
-    assert_eq!((tokens(&house), house.core.account(&id).unwrap().generation), (2, 3), "one tick after waking up");
+    assert_eq!(
+        (tokens(&house), house.core.account(&id).unwrap().generation),
+        (2, 3),
+        "one tick after waking up"
+    );
     house.clock.set_wall(-7_200);
     tokio::time::sleep(s(45)).await;
     assert_eq!(tokens(&house), 3, "the wall clock was set back: due");
@@ -339,7 +350,11 @@ async fn an_issuer_that_is_down_is_asked_less_and_less() {
     let asked = tokens(&house);
     assert!((12..=40).contains(&asked), "{asked} requests in an hour");
     house.script.always(Purpose::Token, Step::Answer(200, granted(5)));
-    assert_eq!(house.core.fetch(&id, PLAIN).await.unwrap().generation, 2, "a caller does not wait for the back-off");
+    assert_eq!(
+        house.core.fetch(&id, PLAIN).await.unwrap().generation,
+        2,
+        "a caller does not wait for the back-off"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -384,5 +399,4 @@ async fn a_refresh_that_keeps_its_refresh_token_keeps_it() {
     let bodies = house.script.bodies(Purpose::Token);
     assert!(bodies[1].contains("refresh_token=refresh-1"), "{}", bodies[1]);
     assert!(bodies[1].contains("resource=https%3A%2F%2Fmcp.example%2Fmcp"));
-
 }
