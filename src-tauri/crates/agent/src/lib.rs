@@ -40,3 +40,4 @@ pub mod state;
 mod testing;
 pub mod tokens;
 mod verify;
+pub mod view;
