@@ -135,7 +135,11 @@ async fn nothing_is_handed_out_from_the_first_moment() {
     assert!(matches!(house.core.fetch(&id, Want::default()).await, Err(Failure::Leaving)));
     assert!(matches!(house.core.refresh(&id).await, Err(Failure::Leaving)));
     let receipt = leaving.await.unwrap().unwrap();
-    assert_eq!(receipt.lines[0].outcome, Outcome::Queued, "a hung issuer does not hold up the person for long");
+    assert_eq!(
+        receipt.lines[0].outcome,
+        Outcome::Queued,
+        "a hung issuer does not hold up the person for long"
+    );
 }
 
 #[tokio::test(start_paused = true)]
