@@ -162,6 +162,9 @@ fn renewal(account: &Account, now: u64) -> String {
 }
 
 fn tokens(account: &Account, now: u64) -> String {
+    if account.state == AccountState::NeedsSignIn {
+        return format!("ended; generation {}", account.generation);
+    }
     let mut text = match (account.next_rotation_at, account.expires_at) {
         (Some(at), _) => format!("renew by themselves, next {}", when::distance(at.max(now), now)),
         (None, Some(at)) if at > now => format!("end {}, and cannot be renewed", when::distance(at, now)),
