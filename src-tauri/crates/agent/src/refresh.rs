@@ -439,7 +439,3 @@ impl TokenSet {
         }
     }
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests;
