@@ -94,3 +94,11 @@ fn no_shipped_program_has_fault_points() {
         "the build with fault points has none, or they have another name"
     );
 }
+
+/// A debug build and a shipped one are two different programs to the system: other scheme, other keychain items.
+#[test]
+fn a_debug_build_has_an_identity_of_its_own() {
+    let scheme = mcp_login_ipc::identity::SCHEME;
+    assert_eq!(scheme.ends_with(".dev"), cfg!(debug_assertions), "{scheme}");
+    assert_eq!(mcp_login_ipc::identity::KEYCHAIN_SERVICE, scheme);
+}

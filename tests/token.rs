@@ -145,13 +145,15 @@ fn a_program_that_nobody_approved_gets_nothing() {
 fn errors_for_programs() {
     let home = Home::new();
     let said = home.run(&["token", "nobody", "--json"]).exits(5);
-    let error = said.json()["error"].clone();
-    let code = error["data"]["code"].as_str().or(error["code"].as_str());
-    assert!(code.is_some_and(|code| code.contains("account")), "{}", said.stdout);
-    assert!(error["message"].is_string(), "{}", said.stdout);
+    assert_eq!(said.stdout, "", "a program that reads a token must not read an error");
+    let error = said.error();
+    assert!(error["code"].as_str().is_some_and(|code| code.contains("account")), "{error}");
+    for sentence in ["fact", "next"] {
+        assert!(error[sentence].as_str().is_some_and(|text| text.ends_with('.')), "{sentence}: {error}");
+    }
+    assert_eq!(error["exit"], 5);
 }
 
-/// A caller that closes its output early, or never reads, is no reason for the agent to end.
 #[test]
 fn the_agent_starts_by_itself_once_and_outlives_the_command() {
     let home = Home::new();

@@ -282,6 +282,15 @@ impl Said {
         })
     }
 
+    /// The error that a command with `--json` ended with.
+    #[track_caller]
+    pub fn error(&self) -> serde_json::Value {
+        let errors =
+            self.stderr.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let last = errors.filter_map(|value| value.get("error").cloned()).next_back();
+        last.unwrap_or_else(|| panic!("`{}` ended with no JSON error: {}", self.line, self.stderr))
+    }
+
     /// Standard output without the newline at its end.
     pub fn text(&self) -> &str {
         self.stdout.trim_end_matches('\n')

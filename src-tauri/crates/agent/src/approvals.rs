@@ -26,8 +26,6 @@ const VERSION: u64 = 1;
 const MAX_PENDING: usize = 64;
 /// Decisions that are kept. A person makes a few dozen.
 const MAX_STANDING: usize = 1024;
-/// How long a question waits. Whoever asked has long gone away; a person who comes back from lunch may still answer it.
-pub const QUESTION_SECONDS: u64 = 24 * 60 * 60;
 /// [`Until::TwelveHours`].
 const TWELVE_HOURS: Duration = Duration::from_secs(12 * 60 * 60);
 /// How often a refusal looks whether the policy file changed, so that editing it needs no restart.
@@ -509,7 +507,6 @@ impl State {
             known.scopes.clone_from(&account.scope);
             return Decision::Unanswered { pending: known.id, asked: Asked::Again };
         }
-        self.pending.retain(|p| now.unix() < p.first_asked + QUESTION_SECONDS);
         if self.pending.len() == MAX_PENDING {
             self.pending.pop_front();
         }

@@ -97,8 +97,14 @@ impl Keep {
     }
 }
 
+/// Held while the vault's thread works for us. Means something in tests only.
 #[cfg(not(test))]
-fn awake() {}
+struct Awake;
+
+#[cfg(not(test))]
+fn awake() -> Awake {
+    Awake
+}
 
 /// Tokio's paused clock runs ahead while nothing is to be done, and does not see that another thread works for us.
 /// A blocking task that waits holds it.

@@ -3,7 +3,6 @@
 // The doors: who may come in, and how a sign-in comes home.
 pub mod approvals;
 pub mod audit;
-pub mod events;
 #[cfg(windows)]
 mod exclusive;
 pub mod faults;
@@ -13,22 +12,21 @@ pub mod listener;
 pub mod lock;
 pub mod log;
 pub mod login;
-pub mod methods;
 pub mod policy;
 pub mod registration;
 pub mod rotate;
 pub mod scheme;
-pub mod serve;
-pub mod view;
 
 // The state and its transactions.
 pub mod accounts;
 pub mod address;
 pub mod adopt;
 pub mod clock;
+pub mod config;
 pub mod core;
 pub mod disk;
 pub mod failure;
+pub mod fault;
 pub mod fetch;
 pub mod http;
 pub mod id;
@@ -44,3 +42,4 @@ pub mod state;
 mod testing;
 pub mod tokens;
 mod verify;
+pub mod view;

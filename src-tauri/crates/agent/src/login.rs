@@ -322,10 +322,8 @@ impl SignIns {
 
     /// A callback from any of the three doors. Returns when the sign-in it belongs to is done with it, or after
     /// [`PAGE_PATIENCE`].
-    ///
-    /// `only`: the sign-in that a person pasted it for; another one's callback counts as unmatched then.
-    pub async fn callback(&self, address: &str, door: Door, only: Option<&SignInId>) -> Delivered {
-        let delivered = self.deliver(address, only).await;
+    pub async fn callback(&self, address: &str, door: Door) -> Delivered {
+        let delivered = self.deliver(address).await;
         if let Delivered::Unmatched | Delivered::Used | Delivered::Malformed(_) = &delivered {
             let code = match &delivered {
                 Delivered::Used => Code::CallbackUsed,
@@ -343,13 +341,12 @@ impl SignIns {
         delivered
     }
 
-    async fn deliver(&self, address: &str, only: Option<&SignInId>) -> Delivered {
+    async fn deliver(&self, address: &str) -> Delivered {
         let callback = match Callback::parse(address) {
             Ok(callback) => callback,
             Err(error) => return Delivered::Malformed(Arc::new(error)),
         };
         let (words, id, watcher) = match self.table().find(&callback) {
-            Ok((_, id, _)) if only.is_some_and(|only| *only != id) => return Delivered::Unmatched,
             Ok(found) => found,
             Err(not) => return not,
         };

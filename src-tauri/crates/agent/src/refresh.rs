@@ -439,3 +439,7 @@ impl TokenSet {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

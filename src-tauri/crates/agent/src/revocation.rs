@@ -250,7 +250,7 @@ impl Inner {
         self.dequeue(&entry.id).await?;
         let registration = self.end_registration(&entry.registration).await;
         let give_up = |line: ReceiptLine| match line.outcome {
-            Outcome::Queued => receipt::failed(line.what, "given_up", line.valid_until),
+            Outcome::Queued => receipt::failed(line.what, "revocation_failed", line.valid_until),
             _ => line,
         };
         self.tell(Event::SignedOut(Box::new(Receipt {
@@ -271,7 +271,7 @@ impl Inner {
         };
         let client = match client {
             Ok(client) => client,
-            Err(Failure::Vault(_)) => return Attempt::queued(material, "vault_unavailable"),
+            Err(Failure::Vault(_)) => return Attempt::queued(material, "keychain_failed"),
             Err(_) => {
                 let gone = |what, until| receipt::failed(what, "invalid_client", until);
                 return Attempt {
@@ -338,7 +338,7 @@ impl Inner {
                 }
                 let newer = Revocable::Access(&granted.access_token);
                 let _ = revoke::revoke(&self.http, rule, &material.metadata, client, newer).await;
-                receipt::failed(what, "revocation_ineffective", None)
+                receipt::failed(what, "revocation_failed", None)
             }
             _ => match self
                 .introspect_token(rule, &material.metadata, client, Revocable::Refresh(refresh))
@@ -388,7 +388,7 @@ impl Inner {
             Ok(line) => line,
             Err(failure) => {
                 tracing::warn!(%failure, "a registration could not be ended");
-                receipt::queued(what, "vault_unavailable", None)
+                receipt::queued(what, "keychain_failed", None)
             }
         }
     }
@@ -435,7 +435,7 @@ impl Inner {
                 self.registrations.remove(id).await?;
                 Ok(receipt::line(what, Outcome::NotOffered))
             }
-            DeletionOutcome::Later { .. } => Ok(receipt::queued(what, "later", None)),
+            DeletionOutcome::Later { .. } => Ok(receipt::queued(what, "server_trouble", None)),
             DeletionOutcome::Failed(_) => Ok(receipt::queued(what, "offline", None)),
             DeletionOutcome::Odd { .. } => {
                 self.registrations.remove(id).await?;
@@ -452,7 +452,7 @@ fn not_accepted(what: Credential, outcome: &RevocationOutcome, until: Option<u64
         RevocationOutcome::NotOffered | RevocationOutcome::UnsupportedTokenType => {
             ReceiptLine { valid_until: until, ..receipt::line(what, Outcome::NotOffered) }
         }
-        RevocationOutcome::Later { .. } => receipt::queued(what, "later", until),
+        RevocationOutcome::Later { .. } => receipt::queued(what, "server_trouble", until),
         RevocationOutcome::Failed(_) => receipt::queued(what, "offline", until),
         RevocationOutcome::ClientGone(_) => receipt::failed(what, "invalid_client", until),
         RevocationOutcome::Refused(refusal) => receipt::failed(what, refusal.code.as_str(), until),

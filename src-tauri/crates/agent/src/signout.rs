@@ -126,8 +126,8 @@ impl Inner {
         // The tokens are another issuer's than the entry says: they go nowhere.
         if tokens.issuer != account.issuer() {
             return Ok(Attempt {
-                refresh: receipt::failed(Credential::RefreshToken, "other_issuer", None),
-                access: receipt::failed(Credential::AccessToken, "other_issuer", material.expires_at),
+                refresh: receipt::failed(Credential::RefreshToken, "issuer_changed", None),
+                access: receipt::failed(Credential::AccessToken, "issuer_changed", material.expires_at),
             });
         }
         let entry = PendingRevocation {
@@ -143,7 +143,7 @@ impl Inner {
         self.enqueue(entry, &material).await?;
         Ok(tokio::time::timeout(PATIENCE, self.attempt(&material))
             .await
-            .unwrap_or_else(|_| Attempt::queued(&material, "no_answer")))
+            .unwrap_or_else(|_| Attempt::queued(&material, "timed_out")))
     }
 }
 
@@ -151,3 +151,7 @@ impl Inner {
 fn revocation_id(account: &AccountId) -> RevocationId {
     account.as_str().parse().expect("both have the same form")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,217 +1,190 @@
-//! The state as the local API shows it: accounts, sign-ins, decisions, without a token.
+//! The core's state in the local API's words.
 
-use crate::accounts::{self, RedirectKind};
-use crate::approvals::{Approval, Pending};
-use crate::clock::Moment;
-use crate::core::Core;
-use crate::failure::Failure;
-use crate::faults;
-use crate::id::AccountId;
-use crate::login::{self, LoginError, SignIn, Step};
-use crate::state::{Snapshot, Standing};
-use mcp_login_ipc::api::{self, AccountState};
-use mcp_login_oauth::callback::LIFE_SECONDS;
+use mcp_login_ipc::api;
+use mcp_login_ipc::codes::Code;
+use mcp_login_oauth::http::{HttpFailure, NotSent, Unknown};
 use mcp_login_oauth::registration::RegistrationKind;
+use mcp_login_vault::Error as VaultError;
 
-/// One account.
-#[must_use]
-pub fn account(core: &Core, snapshot: &Snapshot, now: Moment) -> api::Account {
-    let account = &snapshot.account;
-    let (state, failure) = state(snapshot);
-    let registration = core.registrations().get(&account.registration);
-    let life = snapshot.tokens.as_ref().map(|tokens| &tokens.life);
-    let next = match life.filter(|_| matches!(snapshot.standing, Standing::Good)) {
-        Some(life) => match crate::schedule::due_at(life, 0, now) {
-            crate::schedule::Due::Now => Some(now.unix()),
-            crate::schedule::Due::In(wait) => Some(now.unix() + wait.as_secs()),
-            crate::schedule::Due::OnDemand => None,
-        },
-        None => None,
-    };
-    let has_refresh = snapshot.tokens.as_ref().is_some_and(|tokens| tokens.refresh.is_some());
-    api::Account {
-        id: account.id.as_str().to_owned(),
-        name: account.name.clone(),
-        server: account.server.as_str().to_owned(),
-        resource: account.resource.clone().unwrap_or_else(|| account.server.as_str().to_owned()),
-        issuer: account.issuer().to_owned(),
-        label: account.label.clone(),
-        scope: account.scope.clone(),
-        asked_scope: account.asked_scope.clone(),
-        state,
-        code: failure.map(|failure| faults::failure(&failure).data.code),
-        generation: snapshot.generation,
-        expires_at: life.and_then(crate::schedule::Life::expires_at),
-        next_rotation_at: next.filter(|_| has_refresh && !core.paused()),
-        last_rotation_at: snapshot.last_rotation_at,
-        signed_in_at: account.signed_in_at,
-        registration: api::RegistrationView {
-            kind: kind(registration.as_ref().map_or(RegistrationKind::Dynamic, |r| r.kind)),
-            client_id: registration.as_ref().map(|r| r.client_id.clone()).unwrap_or_default(),
-        },
-        redirect_kind: redirect(registration.as_ref().map_or(RedirectKind::Exact, |r| r.redirect)),
-        revocation: match account.metadata.revocation_endpoint {
-            Some(_) => api::Revocation::Offered,
-            None => api::Revocation::NotOffered,
-        },
-        issuer_change: account
-            .issuer_change
-            .as_ref()
-            .map(|change| api::IssuerChange { old: change.old.clone(), new: change.new.clone() }),
-    }
-}
+use crate::accounts::{NameError, RedirectKind};
+use crate::core::{Core, Inner};
+use crate::disk;
+use crate::failure::{Failure, Reason};
+use crate::id::AccountId;
+use crate::state::{Snapshot, Standing};
 
-/// By id; none when it is gone.
-#[must_use]
-pub fn account_by_id(core: &Core, id: &AccountId, now: Moment) -> Option<api::Account> {
-    core.account(id).ok().map(|snapshot| account(core, &snapshot, now))
-}
-
-/// The state's word, and what is behind it.
-fn state(snapshot: &Snapshot) -> (AccountState, Option<Failure>) {
-    if snapshot.account.issuer_change.is_some() && !snapshot.is_leaving() {
-        return (AccountState::IssuerChanged, Some(Failure::IssuerChanged));
-    }
-    match &snapshot.standing {
-        Standing::Leaving => return (AccountState::Leaving, Some(Failure::Leaving)),
-        Standing::ServerRefuses => return (AccountState::ServerRefuses, Some(Failure::ServerRefuses)),
-        Standing::NeedsSignIn(failure) => return (AccountState::NeedsSignIn, Some(failure.clone())),
-        Standing::NotLoaded(Some(failure)) => return (AccountState::VaultUnavailable, Some(failure.clone())),
-        // Not asked yet: nothing is known against it.
-        Standing::NotLoaded(None) | Standing::Good => {}
-    }
-    match snapshot.trouble.as_ref().map(|trouble| &trouble.failure) {
-        None => (AccountState::Ready, None),
-        Some(failure @ Failure::Unsaved(_)) => (AccountState::Unsaved, Some(failure.clone())),
-        Some(failure @ Failure::Vault(_)) => (AccountState::VaultUnavailable, Some(failure.clone())),
-        Some(failure) => (AccountState::Offline, Some(failure.clone())),
-    }
-}
-
-fn kind(kind: RegistrationKind) -> api::RegistrationKind {
-    match kind {
-        RegistrationKind::Preregistered => api::RegistrationKind::PreRegistered,
-        RegistrationKind::MetadataDocument => api::RegistrationKind::MetadataDocument,
-        RegistrationKind::Dynamic => api::RegistrationKind::Dynamic,
-    }
-}
-
-fn redirect(kind: RedirectKind) -> api::RedirectKind {
-    match kind {
-        RedirectKind::Scheme => api::RedirectKind::Scheme,
-        RedirectKind::Loopback => api::RedirectKind::Loopback,
-        RedirectKind::Localhost => api::RedirectKind::Localhost,
-        RedirectKind::Exact => api::RedirectKind::Exact,
-    }
-}
-
-/// Where a sign-in is.
-#[must_use]
-pub fn step(core: &Core, step: &Step, started_at: u64, now: Moment) -> api::Step {
-    match step {
-        Step::Discovering => api::Step::Discovering,
-        Step::Registering { issuer } => api::Step::Registering { issuer: issuer.clone() },
-        Step::Browser(browser) => api::Step::Browser(Box::new(api::BrowserStep {
-            authorization_url: browser.authorization_url.clone(),
-            redirect_uri: browser.redirect_uri.clone(),
-            redirect_kind: redirect(browser.redirect_kind),
-            issuer: browser.issuer.clone(),
-            server: browser.server.clone(),
-            scopes: browser.scopes.clone(),
-            registration: kind(browser.registration),
-            expires_at: started_at + LIFE_SECONDS,
-        })),
-        Step::Exchanging => api::Step::Exchanging,
-        Step::Storing => api::Step::Storing,
-        Step::Done(done) => match self::done(core, done, now) {
-            Some(done) => api::Step::Done(Box::new(done)),
-            // Signed out again before anybody asked.
-            None => api::Step::Failed {
-                error: faults::failure(&Failure::NoSuchAccount).detail("account", done.name.as_str()),
+impl Failure {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Failure::NoSuchAccount => Code::NoSuchAccount,
+            Failure::Ambiguous(_) => Code::AmbiguousAccount,
+            Failure::Name(NameError::Unsafe) => Code::BadName,
+            Failure::Name(NameError::Taken) => Code::NameTaken,
+            Failure::NeedsSignIn(Reason::NoRefreshToken) => Code::TokenExpired,
+            Failure::NeedsSignIn(_) => Code::NeedsSignIn,
+            Failure::ServerRefuses => Code::ServerRefuses,
+            Failure::Leaving => Code::Leaving,
+            Failure::IssuerChanged => Code::IssuerChanged,
+            Failure::Unsaved(_) => Code::Unsaved,
+            Failure::Vault(error) => vault_code(error),
+            Failure::Unreadable => Code::KeychainCorrupt,
+            Failure::Disk(error) => match **error {
+                disk::Error::Newer { .. } => Code::FileNewer,
+                disk::Error::Io { .. } => Code::FileUnwritable,
             },
-        },
-        Step::Failed(error) => api::Step::Failed { error: error.fault() },
-    }
-}
-
-fn done(core: &Core, done: &login::DoneStep, now: Moment) -> Option<api::DoneStep> {
-    Some(api::DoneStep {
-        account: account_by_id(core, &done.account, now)?,
-        asked: done.asked.clone(),
-        granted: done.granted.clone(),
-        was: match &done.identity {
-            crate::adopt::Identity::Another { was, .. } => Some(was.clone()),
-            _ => None,
-        },
-    })
-}
-
-/// A sign-in for a list.
-#[must_use]
-pub fn sign_in(core: &Core, sign_in: &SignIn, now: Moment) -> api::SignIn {
-    let account = sign_in.account.as_ref().and_then(|id| core.account(id).ok());
-    api::SignIn {
-        sign_in: sign_in.id.as_str().to_owned(),
-        server: sign_in.server.clone(),
-        name: account.map(|snapshot| snapshot.account.name.clone()),
-        started_at: sign_in.started_at,
-        expires_at: sign_in.started_at + LIFE_SECONDS,
-        progress: step(core, &sign_in.step, sign_in.started_at, now),
-    }
-}
-
-/// What a sign-in that is over came to.
-///
-/// # Errors
-/// The fault that it ended with.
-pub fn outcome(core: &Core, step: &Step, now: Moment) -> Option<Result<api::Account, mcp_login_ipc::Fault>> {
-    match step {
-        Step::Done(done) => {
-            Some(account_by_id(core, &done.account, now).ok_or_else(|| {
-                faults::failure(&Failure::NoSuchAccount).detail("account", done.name.as_str())
-            }))
+            Failure::NotSent(failure) | Failure::NoAnswer(failure) => http_code(*failure),
+            Failure::Later { status: 429, .. } => Code::RateLimited,
+            Failure::Later { .. } => Code::ServerTrouble,
+            Failure::Odd(_) => Code::OddAnswer,
+            Failure::Waiting => Code::TimedOut,
+            Failure::Random | Failure::Broken => Code::Internal,
         }
-        Step::Failed(error) => Some(Err(LoginError::fault(error))),
-        _ => None,
     }
 }
 
-/// A decision.
-#[must_use]
-pub fn approval(core: &Core, approval: &Approval) -> api::Approval {
-    api::Approval {
-        id: approval.id.to_string(),
-        subject: approval.subject.clone(),
-        account: name(core, &approval.account),
-        scopes: approval.scopes.clone(),
-        until: approval.until,
-        source: api::ApprovalSource::Person,
-        granted_at: approval.granted_at,
-        expires_at: approval.expires_at,
-        last_used_at: approval.last_used_at,
+impl Reason {
+    /// The code that says why a sign-in is needed.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Reason::InvalidGrant => Code::InvalidGrant,
+            Reason::InvalidClient => Code::InvalidClient,
+            Reason::NoRefreshToken => Code::TokenExpired,
+            Reason::OddAnswers => Code::OddAnswer,
+            Reason::NoTokens | Reason::Damaged => Code::KeychainCorrupt,
+            Reason::OtherIssuer => Code::IssuerChanged,
+        }
     }
 }
 
-/// A question.
+/// The code of a vault error.
 #[must_use]
-pub fn pending(core: &Core, pending: &Pending) -> api::PendingApproval {
-    api::PendingApproval {
-        id: pending.id.to_string(),
-        subject: pending.subject.face.clone(),
-        caller: pending.caller.clone(),
-        account: name(core, &pending.account),
-        scopes: pending.scopes.clone(),
-        asked_at: pending.first_asked,
-        expires_at: pending.first_asked + crate::approvals::QUESTION_SECONDS,
+pub fn vault_code(error: &VaultError) -> Code {
+    match error {
+        VaultError::Locked => Code::KeychainLocked,
+        VaultError::Dismissed => Code::KeychainDismissed,
+        VaultError::Denied => Code::KeychainDenied,
+        VaultError::Absent { .. } => Code::KeychainAbsent,
+        VaultError::Corrupt { .. } => Code::KeychainCorrupt,
+        VaultError::Newer { .. } => Code::FileNewer,
+        VaultError::TooLong { .. } => Code::KeychainTooLong,
+        VaultError::Stale { .. } => Code::KeychainStale,
+        VaultError::Deadline { .. } => Code::KeychainDeadline,
+        _ => Code::KeychainFailed,
     }
 }
 
-fn name(core: &Core, id: &AccountId) -> String {
-    core.account(id).map_or_else(|_| id.as_str().to_owned(), |snapshot| snapshot.account.name.clone())
+/// The code of a request without an answer.
+#[must_use]
+pub fn http_code(failure: HttpFailure) -> Code {
+    match failure {
+        HttpFailure::NotSent(NotSent::Tls) => Code::TlsFailed,
+        HttpFailure::NotSent(NotSent::Proxy) => Code::ProxyFailed,
+        HttpFailure::NotSent(NotSent::Timeout) | HttpFailure::Unknown(Unknown::Timeout) => Code::TimedOut,
+        HttpFailure::NotSent(_) => Code::Offline,
+        HttpFailure::Unknown(_) => Code::OutcomeUnknown,
+        HttpFailure::TooLarge { .. } => Code::AnswerTooLarge,
+        HttpFailure::AddressRefused => Code::AddressRefused,
+    }
 }
 
-/// The names of an account for a sentence.
-#[must_use]
-pub fn about(fault: mcp_login_ipc::Fault, account: &accounts::Account) -> mcp_login_ipc::Fault {
-    faults::about(fault, &account.name, account.server.as_str(), account.issuer())
+impl Core {
+    /// One account, as the local API shows it.
+    ///
+    /// # Errors
+    /// [`Failure::NoSuchAccount`].
+    pub fn view(&self, id: &AccountId) -> Result<api::Account, Failure> {
+        let cell = self.0.cell(id)?;
+        let now = self.0.clock.now();
+        let next = if self.paused() { None } else { cell.due(now).map(|wait| now.unix() + wait.as_secs()) };
+        Ok(self.0.show(&cell.snapshot(), next))
+    }
+
+    /// All accounts, by name.
+    #[must_use]
+    pub fn views(&self) -> Vec<api::Account> {
+        self.accounts().iter().filter_map(|snapshot| self.view(&snapshot.account.id).ok()).collect()
+    }
+}
+
+impl Inner {
+    fn show(&self, snapshot: &Snapshot, next_rotation_at: Option<u64>) -> api::Account {
+        let account = &snapshot.account;
+        let (state, code) = self.state(snapshot);
+        let registration = self.registrations.get(&account.registration);
+        api::Account {
+            id: account.id.as_str().to_owned(),
+            name: account.name.clone(),
+            server: account.server.to_string(),
+            resource: account.resource.clone().unwrap_or_else(|| account.server.to_string()),
+            issuer: account.issuer().to_owned(),
+            label: account.label.clone(),
+            scope: account.scope.clone(),
+            asked_scope: account.asked_scope.clone(),
+            state,
+            code: code.map(|code| code.row().code.to_owned()),
+            generation: snapshot.generation,
+            expires_at: snapshot.tokens.as_ref().and_then(|tokens| tokens.life.expires_at()),
+            next_rotation_at,
+            last_rotation_at: snapshot.last_rotation_at,
+            signed_in_at: account.signed_in_at,
+            registration: api::RegistrationView {
+                kind: match registration.as_ref().map(|r| r.kind) {
+                    Some(RegistrationKind::Preregistered) => api::RegistrationKind::PreRegistered,
+                    Some(RegistrationKind::MetadataDocument) => api::RegistrationKind::MetadataDocument,
+                    Some(RegistrationKind::Dynamic) | None => api::RegistrationKind::Dynamic,
+                },
+                client_id: registration.as_ref().map(|r| r.client_id.clone()).unwrap_or_default(),
+            },
+            redirect_kind: match registration.as_ref().map(|r| r.redirect) {
+                Some(RedirectKind::Scheme) => api::RedirectKind::Scheme,
+                Some(RedirectKind::Localhost) => api::RedirectKind::Localhost,
+                Some(RedirectKind::Exact) => api::RedirectKind::Exact,
+                Some(RedirectKind::Loopback) | None => api::RedirectKind::Loopback,
+            },
+            revocation: match account.metadata.revocation_endpoint {
+                Some(_) => api::Revocation::Offered,
+                None => api::Revocation::NotOffered,
+            },
+            issuer_change: account
+                .issuer_change
+                .as_ref()
+                .map(|change| api::IssuerChange { old: change.old.clone(), new: change.new.clone() }),
+        }
+    }
+
+    /// The one word for what holds, the gravest first.
+    fn state(&self, snapshot: &Snapshot) -> (api::AccountState, Option<Code>) {
+        use api::AccountState as State;
+        match &snapshot.standing {
+            Standing::Leaving => return (State::Leaving, None),
+            Standing::NeedsSignIn(Failure::NeedsSignIn(reason)) => {
+                return (State::NeedsSignIn, Some(reason.code()));
+            }
+            Standing::NeedsSignIn(failure) => return (State::NeedsSignIn, Some(failure.code())),
+            Standing::ServerRefuses => return (State::ServerRefuses, Some(Code::ServerRefuses)),
+            Standing::NotLoaded(failure) => {
+                return (State::VaultUnavailable, failure.as_ref().map(Failure::code));
+            }
+            Standing::Good => {}
+        }
+        if let Some(trouble) = &snapshot.trouble {
+            let code = Some(trouble.failure.code());
+            return match trouble.failure {
+                Failure::Unsaved(_) => (State::Unsaved, code),
+                Failure::Vault(_) => (State::VaultUnavailable, code),
+                _ => (State::Offline, code),
+            };
+        }
+        if snapshot.account.issuer_change.is_some() {
+            return (State::IssuerChanged, Some(Code::IssuerChanged));
+        }
+        let expired = snapshot.tokens.as_ref().is_some_and(|tokens| {
+            tokens.refresh.is_none() && !tokens.life.usable(self.clock.now(), std::time::Duration::ZERO)
+        });
+        // Without a refresh token nothing but a sign-in helps once it has expired.
+        if expired { (State::NeedsSignIn, Some(Code::TokenExpired)) } else { (State::Ready, None) }
+    }
 }

@@ -87,8 +87,10 @@ pub enum Redirect {
     Auto,
     /// The app's own scheme
     Scheme,
-    /// A port on this computer
+    /// A port on this computer, as 127.0.0.1
     Loopback,
+    /// A port on this computer, as localhost, for issuers that know only that
+    Localhost,
 }
 
 /// How to bring the person to the sign-in page.
@@ -130,9 +132,9 @@ pub struct Add {
     #[command(flatten)]
     #[allow(missing_docs)] // a doc line here would be taken for the help text
     pub browser: Browser,
-    /// Show this beside the name, such as whose account it is
-    #[arg(long, value_name = "TEXT")]
-    pub account_label: Option<String>,
+    /// The issuer to use, when the server names several
+    #[arg(long, value_name = "URL")]
+    pub issuer: Option<String>,
     /// A client that was registered for you beforehand
     #[arg(long, value_name = "ID", help_heading = "Registered beforehand")]
     pub client_id: Option<String>,
@@ -230,7 +232,7 @@ pub struct Approvals {
 pub enum ApprovalAction {
     /// Show what is allowed and what waits for an answer
     List,
-    /// Allow a waiting request, or a program by its path
+    /// Allow a waiting request, or a program by its path (needs `approvals = "terminal"` in the settings)
     Allow {
         /// The number of a waiting request
         #[arg(required_unless_present = "program")]
@@ -244,8 +246,8 @@ pub enum ApprovalAction {
         /// Only these scopes (repeat it)
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<String>,
-        /// For how long: `always`, or a time such as `30m`, `12h`, `7d`
-        #[arg(long = "for", value_name = "TIME", default_value = "12h", value_parser = period)]
+        /// For how long
+        #[arg(long = "for", value_name = "TIME", value_enum, default_value_t = Period::TwelveHours)]
         period: Period,
     },
     /// Say no to a waiting request
@@ -261,34 +263,17 @@ pub enum ApprovalAction {
 }
 
 /// How long an approval lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Period {
-    /// Until it is removed.
+    /// This one request
+    Once,
+    /// While that program runs
+    Process,
+    /// Twelve hours
+    #[value(name = "12h")]
+    TwelveHours,
+    /// Until you take it back, the program changes, or you sign out
     Always,
-    /// So many seconds.
-    Seconds(u64),
-}
-
-/// Reads `always`, `90s`, `30m`, `12h`, `7d`.
-fn period(text: &str) -> Result<Period, String> {
-    const HOW: &str = "say `always`, or a number with s, m, h or d, such as 12h";
-    if text == "always" {
-        return Ok(Period::Always);
-    }
-    let at = text.find(|c: char| !c.is_ascii_digit()).ok_or(HOW)?;
-    let (number, unit) = text.split_at(at);
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return Err(HOW.to_owned()),
-    };
-    let n: u64 = number.parse().map_err(|_| HOW)?;
-    match n.checked_mul(seconds) {
-        Some(total @ 1..=31_536_000) => Ok(Period::Seconds(total)),
-        _ => Err("between 1s and 365d; for longer say `always`".to_owned()),
-    }
 }
 
 /// `log`
@@ -354,15 +339,5 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn periods() {
-        assert_eq!(period("always"), Ok(Period::Always));
-        assert_eq!(period("90s"), Ok(Period::Seconds(90)));
-        assert_eq!(period("12h"), Ok(Period::Seconds(43_200)));
-        for bad in ["", "12", "h", "0s", "366d", "12w", "-1h", "1.5h", "99999999999999999999d"] {
-            assert!(period(bad).is_err(), "{bad}");
-        }
     }
 }

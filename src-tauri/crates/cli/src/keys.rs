@@ -11,7 +11,7 @@ const LONGEST: usize = 64 * 1024;
 
 /// A line, or the end of the input.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Typed {
+pub(crate) enum Typed {
     /// A line without its end, trimmed.
     Line(String),
     /// No more will come.
@@ -20,7 +20,7 @@ pub enum Typed {
 
 /// The terminal in reading mode; back to what it was when dropped.
 #[derive(Debug)]
-pub struct Terminal {
+pub(crate) struct Terminal {
     #[cfg(unix)]
     before: Option<rustix::termios::Termios>,
 }
@@ -28,7 +28,7 @@ pub struct Terminal {
 impl Terminal {
     /// Switches standard input to reading mode, if it is a terminal and ours to read.
     #[must_use]
-    pub fn listen() -> Self {
+    pub(crate) fn listen() -> Self {
         #[cfg(unix)]
         {
             use rustix::termios::{
@@ -64,7 +64,7 @@ impl Drop for Terminal {
 
 /// Reads standard input on a thread of its own and sends each line through `to`, made into what it carries.
 /// The thread ends with the input, the receiver, or the process.
-pub fn read<T: Send + 'static>(to: Sender<T>, wrap: fn(Typed) -> T) {
+pub(crate) fn read<T: Send + 'static>(to: Sender<T>, wrap: fn(Typed) -> T) {
     let _ = std::thread::Builder::new().name("keys".into()).spawn(move || {
         let mut lines = Lines::default();
         let mut buffer = [0u8; 4096];

@@ -1,3 +1,10 @@
-//! mcp-login: the command. Thin: it talks to the agent only, opens the browser, and prints.
+//! `mcp-login`: see the library beside this file.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    ExitCode::from(mcp_login_cli::run(&args))
+}

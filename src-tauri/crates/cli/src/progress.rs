@@ -17,7 +17,7 @@ const FRAMES: [&str; 8] = ["⠏", "⠛", "⠹", "⢸", "⣰", "⣤", "⣆", "⡇
 
 /// Something under way. Ends when dropped.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     tell: Option<Sender<String>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -25,7 +25,7 @@ pub struct Progress {
 impl Progress {
     /// Begins; says nothing yet. Silent when programs read us.
     #[must_use]
-    pub fn new(out: &Out, text: &str) -> Self {
+    pub(crate) fn new(out: &Out, text: &str) -> Self {
         if out.json() {
             return Self { tell: None, thread: None };
         }
@@ -75,14 +75,14 @@ impl Progress {
     }
 
     /// What is under way now.
-    pub fn step(&self, text: &str) {
+    pub(crate) fn step(&self, text: &str) {
         if let Some(tell) = &self.tell {
             let _ = tell.send(text.to_owned());
         }
     }
 
     /// Ends, and leaves the line clean for what comes next.
-    pub fn end(self) {}
+    pub(crate) fn end(self) {}
 }
 
 impl Drop for Progress {

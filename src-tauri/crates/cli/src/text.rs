@@ -10,12 +10,17 @@ const SHOWN: usize = 160;
 /// The text with everything invisible written out, cut at [`SHOWN`] characters.
 #[must_use]
 pub fn visible(text: &str) -> String {
+    if let Some((cut, _)) = text.char_indices().nth(SHOWN) {
+        return visible_whole(&text[..cut]) + "…";
+    }
+    visible_whole(text)
+}
+
+/// The same without a cut.
+#[must_use]
+pub fn visible_whole(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for (n, c) in text.chars().enumerate() {
-        if n == SHOWN {
-            out.push('…');
-            break;
-        }
+    for c in text.chars() {
         if is_hidden(c) {
             out.push_str(&format!("<U+{:04X}>", u32::from(c)));
         } else {
@@ -41,7 +46,13 @@ fn is_hidden(c: char) -> bool {
 /// Columns that the text takes in a terminal.
 #[must_use]
 pub fn width(text: &str) -> usize {
-    text.width()
+    let mut columns = 0;
+    for (n, piece) in text.split('\u{1b}').enumerate() {
+        // what follows an escape of ours is `[…m`, and takes no room
+        let shown = if n == 0 { piece } else { piece.split_once('m').map_or("", |(_, rest)| rest) };
+        columns += shown.width();
+    }
+    columns
 }
 
 /// The text cut to `columns`, with an ellipsis where something is missing.
@@ -66,25 +77,58 @@ pub fn clip(text: &str, columns: usize) -> String {
     out
 }
 
-/// Breaks at spaces so that no line is wider than `columns`; a word that is longer stays whole, because
-/// half an address cannot be copied.
+/// Breaks at spaces so that no line is wider than `columns`. A word that is longer stays whole, because half an
+/// address cannot be copied, and so does what stands between backquotes, because half a command cannot be typed.
 #[must_use]
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && line.width() + 1 + word.width() > columns {
+    for word in words(text) {
+        if !line.is_empty() && width(&line) + 1 + width(&word) > columns {
             lines.push(std::mem::take(&mut line));
         }
         if !line.is_empty() {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(&word);
     }
     if !line.is_empty() {
         lines.push(line);
     }
     lines
+}
+
+/// Longest command that is kept on one line.
+const COMMAND: usize = 48;
+
+/// What must not be broken.
+fn words(text: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut open = false;
+    for word in text.split_whitespace() {
+        match out.last_mut() {
+            Some(last) if open && width(last) + width(word) < COMMAND => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => out.push(word.to_owned()),
+        }
+        if word.matches('`').count() % 2 == 1 {
+            open = !open;
+        }
+    }
+    out
+}
+
+/// A word as it must be typed: quoted when a shell would take it apart.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+,=".contains(c);
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 /// `1 account`, `2 accounts`.
@@ -122,11 +166,23 @@ mod tests {
     }
 
     #[test]
+    fn quoted_words_can_be_typed() {
+        assert_eq!(quoted("work"), "work");
+        assert_eq!(quoted("my work"), "'my work'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
     fn wrap_keeps_long_words_whole() {
         assert_eq!(wrap("one two three", 8), ["one two", "three"]);
         assert_eq!(
             wrap("see https://a.example/long/long now", 10),
             ["see", "https://a.example/long/long", "now"]
+        );
+        assert_eq!(
+            wrap("if so, `mcp-login login work` now", 16),
+            ["if so,", "`mcp-login login work`", "now"]
         );
         assert!(wrap("", 10).is_empty());
     }

@@ -16,7 +16,11 @@ pub mod method;
 pub mod paths;
 #[cfg(unix)]
 mod peer;
+#[cfg(feature = "server")]
+pub mod provenance;
 pub mod secret;
+#[cfg(feature = "server")]
+pub mod server;
 
 pub use client::Client;
 pub use codes::{Code, Exit};

@@ -18,7 +18,10 @@ use crate::profile::{Profile, Profiles, ResourceUse, S256};
 use crate::resource_metadata::ResourceMetadata;
 use crate::server_metadata::{PkceSupport, ServerMetadata};
 use crate::text::ServerText;
+pub use crate::trace::{Step, StepOutcome};
 use crate::values::{Issuer, ResourceUri, ServerUrl};
+use crate::well_known::differs_by_root_slash;
+pub use crate::well_known::{Probe, resource_metadata_probes, server_metadata_probes};
 
 /// What to find out.
 #[derive(Clone, Debug)]
@@ -72,63 +75,6 @@ pub struct Discovered {
     pub trace: Vec<Step>,
 }
 
-/// One step, for `doctor`.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Step {
-    /// The address, without its query.
-    pub url: String,
-    /// The clause that it follows.
-    pub clause: &'static str,
-    /// What came of it.
-    pub outcome: StepOutcome,
-}
-
-/// What came of a step.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepOutcome {
-    /// The document counts.
-    Used,
-    /// The server asks for a sign-in.
-    Challenged {
-        /// 401 or 403.
-        status: u16,
-        /// Whether it points to its metadata.
-        pointer: bool,
-    },
-    /// The server answered without a sign-in. It may still ask for one per tool.
-    Open {
-        /// The status.
-        status: u16,
-    },
-    /// Nothing there.
-    Absent {
-        /// The status.
-        status: u16,
-    },
-    /// The server says "not now".
-    Later {
-        /// The status.
-        status: u16,
-    },
-    /// Something is there that is not the document.
-    Malformed,
-    /// The copy on the MCP server's host names another issuer: its own document is looked up.
-    PointsTo {
-        /// That issuer.
-        issuer: ServerText,
-    },
-    /// Taken without a request: pinned by the person, or the defaults of MCP 2025-03-26.
-    Assumed,
-    /// Not used, since the person pinned something else.
-    Overruled,
-    /// The search ended here.
-    Ended {
-        /// Why.
-        why: &'static str,
-    },
-}
-
 /// Discovery that did not end well, with the steps up to there.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{error}")]
@@ -138,64 +84,6 @@ pub struct DiscoveryFailure {
     pub error: Error,
     /// Step by step.
     pub trace: Vec<Step>,
-}
-
-/// A well-known address to try, with the clause that names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Probe {
-    /// The address.
-    pub url: String,
-    /// The clause.
-    pub clause: &'static str,
-}
-
-/// The metadata asks that a server's URL leads to, in order (RFC 9728 §3.1; MCP: path form, then root).
-#[must_use]
-pub fn resource_metadata_probes(server: &ServerUrl) -> Vec<Probe> {
-    let base = format!("{}/.well-known/oauth-protected-resource", server.origin());
-    let root = Probe { url: base.clone(), clause: "RFC 9728 §3.1, MCP protected resource metadata: root" };
-    let path = server.url().path();
-    let query = server.url().query().map(|q| format!("?{q}")).unwrap_or_default();
-    if path == "/" && query.is_empty() {
-        return vec![root];
-    }
-    // Only a slash right after the host goes (RFC 9728 §3.1); path and query stay as they are.
-    let tail = if path == "/" { query } else { format!("{path}{query}") };
-    vec![
-        Probe {
-            url: format!("{base}{tail}"),
-            clause: "RFC 9728 §3.1, MCP protected resource metadata: path",
-        },
-        root,
-    ]
-}
-
-/// The metadata asks that an issuer leads to, in order (RFC 8414 §3.1, OpenID Connect Discovery §4; MCP authorization
-/// server metadata discovery). An issuer with a path is never looked up at the root.
-///
-/// # Errors
-/// [`Error::EndpointRefused`] if the issuer is no `https` URL, or has a query or fragment (RFC 8414 §2).
-pub fn server_metadata_probes(issuer: &Issuer) -> Result<Vec<Probe>, Error> {
-    let endpoint = Endpoint::parse(issuer.as_str(), EndpointName::Issuer)?;
-    let url = endpoint.url();
-    if url.query().is_some() {
-        return Err(Error::EndpointRefused { endpoint: EndpointName::Issuer });
-    }
-    let origin = url.origin().ascii_serialization();
-    let path = url.path().trim_end_matches('/');
-    let oauth = Probe {
-        url: format!("{origin}/.well-known/oauth-authorization-server{path}"),
-        clause: "RFC 8414 §3.1, MCP authorization server metadata: OAuth 2.0",
-    };
-    let inserted = Probe {
-        url: format!("{origin}/.well-known/openid-configuration{path}"),
-        clause: "RFC 8414 §5, MCP authorization server metadata: OpenID Connect, path inserted",
-    };
-    let appended = Probe {
-        url: format!("{origin}{path}/.well-known/openid-configuration"),
-        clause: "OpenID Connect Discovery §4, MCP authorization server metadata: path appended",
-    };
-    Ok(if path.is_empty() { vec![oauth, appended] } else { vec![oauth, inserted, appended] })
 }
 
 /// Finds the issuer of a server and its metadata. Refuses here, before anything is registered, an issuer that does not
@@ -383,9 +271,7 @@ impl<H: Http> Search<'_, H> {
                     return Ok(Some(metadata));
                 }
                 // Who pinned the issuer knows that this server's documents are wrong.
-                Err(_) if self.question.pins.issuer.is_some() => {
-                    self.note(&url, clause, StepOutcome::Overruled)
-                }
+                Err(_) if self.question.pins.says_where() => self.note(&url, clause, StepOutcome::Overruled),
                 Err(error) => {
                     self.note(&url, clause, StepOutcome::Ended { why: error.kind().as_str() });
                     return Err(error);
@@ -558,15 +444,6 @@ enum Looked {
     Found(Box<ServerMetadata>),
     Elsewhere(Issuer),
     Nothing,
-}
-
-/// The first exception of the issuer rule: an issuer with an empty path may differ by one trailing slash between the
-/// server's metadata and its own. The document's string counts from then on.
-fn differs_by_root_slash(a: &Issuer, b: &Issuer) -> bool {
-    let (short, long) =
-        if a.as_str().len() < b.as_str().len() { (a.as_str(), b.as_str()) } else { (b.as_str(), a.as_str()) };
-    let path_is_empty = short.split_once("://").is_some_and(|(_, rest)| !rest.contains(['/', '?', '#']));
-    path_is_empty && long.strip_suffix('/') == Some(short)
 }
 
 #[cfg(test)]

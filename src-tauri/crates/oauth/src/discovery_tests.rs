@@ -107,43 +107,6 @@ fn gets(urls: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn the_orders_are_data() {
-    let resource = |server: &str| -> Vec<String> {
-        resource_metadata_probes(&ServerUrl::parse(server).unwrap()).into_iter().map(|p| p.url).collect()
-    };
-    assert_eq!(resource(SERVER), [PATH, ROOT]);
-    assert_eq!(resource("https://mcp.example"), [ROOT]);
-    assert_eq!(resource("https://mcp.example/mcp/"), [format!("{PATH}/"), ROOT.to_owned()]);
-    assert_eq!(resource("https://mcp.example/?t=1"), [format!("{ROOT}?t=1"), ROOT.to_owned()]);
-    let server = |issuer: &str| -> Vec<String> {
-        server_metadata_probes(&Issuer::new(issuer)).unwrap().into_iter().map(|p| p.url).collect()
-    };
-    for issuer in ["https://as.example", "https://as.example/"] {
-        assert_eq!(server(issuer), [AS, "https://as.example/.well-known/openid-configuration"]);
-    }
-    for issuer in ["https://as.example/t/1", "https://as.example/t/1/"] {
-        assert_eq!(
-            server(issuer),
-            [
-                "https://as.example/.well-known/oauth-authorization-server/t/1",
-                "https://as.example/.well-known/openid-configuration/t/1",
-                "https://as.example/t/1/.well-known/openid-configuration",
-            ]
-        );
-    }
-    for bad in [
-        "http://as.example",
-        "https://as.example?x",
-        "https://as.example#x",
-        "as.example",
-        "",
-        "javascript:x",
-    ] {
-        assert!(server_metadata_probes(&Issuer::new(bad)).is_err(), "{bad}");
-    }
-}
-
-#[test]
 fn metadata_default_asks_for_nothing_more() {
     let world = world()
         .knock(401, Some(&format!("Bearer resource_metadata=\"{PATH}\", scope=\"a\"")))
@@ -426,6 +389,14 @@ fn pins_win() {
     );
     assert_eq!(found.metadata.issuer.as_str(), "https://mcp.example");
     assert_eq!(lines, gets(&[PATH, ROOT]));
+    // whoever pinned the endpoints is not stopped by a document about something else
+    let mut overruled = pinned;
+    overruled.pages.insert(
+        PATH.to_owned(),
+        (200, resource("https://evil.example", &["https://evil.example"]).to_string()),
+    );
+    let mut pinned = overruled;
+    assert_eq!(pinned.discover().0.unwrap().metadata.issuer.as_str(), "https://mcp.example");
     // half a pin
     pinned.pins.token_endpoint = None;
     let (found, lines) = pinned.discover();

@@ -10,6 +10,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use url::Url;
+use zeroize::Zeroize;
 
 use crate::values::{ServerUrl, is_loopback_host};
 
@@ -297,4 +298,82 @@ pub(crate) fn build(
 ) -> Result<::http::Request<Vec<u8>>, HttpFailure> {
     // `http::Uri` is stricter than the URL standard in corners (length, rare characters).
     builder.body(body).map_err(|_| HttpFailure::NotSent(NotSent::Invalid))
+}
+
+/// `Authorization: Bearer` (RFC 6750 §2.1), marked as not to be logged.
+pub(crate) fn bearer(token: &str) -> Result<::http::HeaderValue, HttpFailure> {
+    let mut text = format!("Bearer {token}");
+    let value = ::http::HeaderValue::from_str(&text);
+    text.zeroize();
+    let mut value = value.map_err(|_| HttpFailure::NotSent(NotSent::Invalid))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_metadata_follows_redirects() {
+        for purpose in [
+            Purpose::Challenge,
+            Purpose::Token,
+            Purpose::Registration,
+            Purpose::Revocation,
+            Purpose::Introspection,
+            Purpose::RegistrationDeletion,
+        ] {
+            assert_eq!(purpose.redirects(), Redirects::None, "{purpose}");
+        }
+        assert_eq!(Purpose::Metadata.redirects(), Redirects::SameOrigin);
+    }
+
+    #[test]
+    fn where_documents_may_point() {
+        let rule = |server: &str| ReachRule::new(&ServerUrl::parse(server).unwrap());
+        let public = rule("https://mcp.example/mcp");
+        for (url, reach) in [
+            ("https://mcp.example/x", Reach::Private),
+            ("https://as.example/x", Reach::Public),
+            ("https://127.0.0.1/x", Reach::Public),
+            ("https://sub.mcp.example/x", Reach::Public),
+            ("no url", Reach::Public),
+        ] {
+            assert_eq!(public.for_str(url), reach, "{url}");
+        }
+        assert_eq!(public.clone().with_host("AS.example").for_str("https://as.example/"), Reach::Private);
+        assert_eq!(public.with_named(Reach::Private).for_str("https://10.0.0.1/"), Reach::Private);
+        for server in [
+            "http://localhost:1",
+            "http://127.0.0.1:1",
+            "https://10.1.2.3",
+            "https://[fd00::1]",
+            "https://192.168.1.1",
+        ] {
+            assert_eq!(rule(server).for_str("https://10.0.0.1/"), Reach::Private, "{server}");
+        }
+        assert_eq!(rule("https://8.8.8.8").for_str("https://10.0.0.1/"), Reach::Public);
+    }
+
+    #[test]
+    fn debug_shows_no_query_header_or_body() {
+        let inner = ::http::Request::post("https://as.example/t?canary=1")
+            .header("authorization", bearer("canary").unwrap())
+            .body(b"canary".to_vec())
+            .unwrap();
+        let text = format!("{:?}", Request { purpose: Purpose::Token, reach: Reach::Public, inner });
+        assert!(!text.contains("canary") && text.contains("/t"), "{text}");
+    }
+
+    #[test]
+    fn what_is_safe_to_repeat() {
+        assert!(
+            HttpFailure::NotSent(NotSent::Tls).is_safe_to_repeat()
+                && HttpFailure::AddressRefused.is_safe_to_repeat()
+        );
+        assert!(!HttpFailure::Unknown(Unknown::Closed).is_safe_to_repeat());
+        assert!(!HttpFailure::TooLarge { limit: 1 }.is_safe_to_repeat());
+    }
 }

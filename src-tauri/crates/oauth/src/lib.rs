@@ -15,15 +15,18 @@ pub mod callback;
 pub mod challenge;
 pub mod client_auth;
 pub mod discovery;
+pub mod dynamic_registration;
 pub mod endpoint;
 pub mod error;
 pub mod http;
 pub mod id_token;
 pub mod introspect;
 mod json;
+pub mod management;
 pub mod pins;
 pub mod profile;
 pub mod random;
+pub mod refusal;
 pub mod registration;
 pub mod resource_metadata;
 pub mod revoke;
@@ -34,7 +37,9 @@ pub mod server_metadata;
 mod testing;
 pub mod text;
 pub mod token;
+pub mod trace;
 pub mod values;
+pub mod well_known;
 
 pub use error::{Error, ErrorKind};
 pub use secret::{

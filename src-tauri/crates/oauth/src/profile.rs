@@ -118,7 +118,7 @@ impl Profiles {
                 // A pattern that begins with a star, or whose host is one, would vouch for anybody's issuer.
                 let host =
                     pattern.strip_prefix("https://").map(|rest| rest.split('/').next().unwrap_or_default());
-                if !host.is_some_and(|h| h.split('.').filter(|label| !label.contains('*')).count() >= 2) {
+                if host.is_none_or(|h| h.split('.').filter(|label| !label.contains('*')).count() < 2) {
                     return Err(fault(format!(
                         "{}: the issuer pattern {pattern:?} is too wide",
                         profile.name

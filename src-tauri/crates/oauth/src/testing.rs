@@ -46,10 +46,6 @@ impl<F: Fn(&Seen) -> Answer + Send + Sync> Scripted<F> {
         assert_eq!(seen.len(), 1, "exactly one request: {seen:?}");
         seen.into_iter().next().expect("one")
     }
-
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.seen().iter().map(Seen::line).collect()
-    }
 }
 
 impl<F: Fn(&Seen) -> Answer + Send + Sync> Http for Scripted<F> {

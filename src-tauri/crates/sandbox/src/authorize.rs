@@ -9,7 +9,7 @@ use crate::grant::{Code, Family};
 use crate::metadata::{ISSUER_SCOPES, MCP_SCOPES};
 use crate::options::{Approve, Guise, Mode};
 use crate::problem::{Problem, noted};
-use crate::redirect;
+use crate::redirect::{self, AnyPort};
 use crate::secret::{Digest, random, short_hash};
 use crate::site::{Pending, Site};
 use crate::user::User;
@@ -98,9 +98,14 @@ async fn settled(site: &Site, params: &Params) -> Result<(Client, String), Probl
             _ => return Err(Problem::bad("invalid_request", "redirect_uri is missing")),
         },
     };
-    // Cognito compares the port too; the others follow RFC 8252 §7.3.
-    let strict = site.options.guise == Guise::Cognito || site.on(Fault::StrictPort, AT);
-    if !client.redirect_uris.iter().any(|uri| redirect::matches(uri, &asked, strict)) {
+    let any_port = match site.options.guise {
+        _ if site.on(Fault::StrictPort, AT) => AnyPort::Never,
+        // Cognito compares whole texts.
+        Guise::Cognito => AnyPort::Never,
+        Guise::Entra => AnyPort::LocalhostToo,
+        _ => AnyPort::Loopback,
+    };
+    if !client.redirect_uris.iter().any(|uri| redirect::matches(uri, &asked, any_port)) {
         return Err(Problem::bad(
             "invalid_redirect_uri",
             format!("{asked} is not among the redirect URIs of this client"),
@@ -277,7 +282,7 @@ fn to_client(
     if let Some(wrong) = site.fault(Fault::WrongIss, AT) {
         params.push(("iss", wrong));
     } else if site.options.guise == Guise::Sandbox && !site.on(Fault::NoIss, AT) {
-        let slash = site.fault(Fault::TrailingSlash, AT).as_deref() == Some("iss");
+        let slash = site.on_with(Fault::TrailingSlash, AT, &["iss"]);
         params.push(("iss", format!("{}{}", site.issuer, if slash { "/" } else { "" })));
     }
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();

@@ -21,12 +21,14 @@ mod consent;
 mod control;
 mod cors;
 mod disturbance;
+mod document;
 mod endpoint;
 mod fault;
 mod grant;
 mod guard;
 mod guise;
 mod introspection;
+mod jwk;
 mod keys;
 mod log;
 mod mcp;
@@ -48,6 +50,7 @@ mod upstream;
 mod user;
 mod wire;
 
+pub use document::faults_page;
 pub use endpoint::Endpoint;
 pub use fault::{Arg, Fault, Row, Scope, TABLE};
 pub use options::{

@@ -114,7 +114,8 @@ impl Log {
             for (key, value) in facts {
                 entry[key] = value;
             }
-            if let Some(file) = &mut all.file {
+            let control = entry["endpoint"] == Endpoint::Control.name();
+            if let Some(file) = all.file.as_mut().filter(|_| !control) {
                 // A log file that cannot be written must not change what the server does.
                 let _ = writeln!(file, "{entry}");
             }

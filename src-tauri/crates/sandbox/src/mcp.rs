@@ -130,14 +130,16 @@ fn post(site: &Site, ask: &Ask, body: Option<Value>, caller: Option<&Bearer>) ->
     }
     let in_meta = body.pointer("/params/_meta/io.modelcontextprotocol~1protocolVersion");
     let in_header = ask.header("mcp-protocol-version");
-    let stateless = in_meta.is_some()
-        || in_header.is_some_and(|v| v == STATELESS || !SESSION.contains(&v))
-        || site.options.mcp.protocol == Protocol::Stateless;
+    // A server of the older revisions answers 400 without one of the newer error codes: that is how clients tell.
+    let stateless = speaks_stateless(site)
+        && (in_meta.is_some()
+            || in_header.is_some_and(|v| v == STATELESS || !SESSION.contains(&v))
+            || site.options.mcp.protocol == Protocol::Stateless);
     let Some(method) = body.get("method").and_then(Value::as_str) else {
         // An answer to a request of ours; there are none, so it is taken and forgotten.
         return empty(202);
     };
-    let checked = if stateless && (speaks_stateless(site) || method == "server/discover") {
+    let checked = if stateless {
         stateless_headers(site, ask, &body, method)
     } else {
         session_headers(site, ask, method)
@@ -157,7 +159,8 @@ fn post(site: &Site, ask: &Ask, body: Option<Value>, caller: Option<&Bearer>) ->
                 Answers::Json => answer(200, "application/json", message),
                 Answers::Sse => {
                     let event = format!("event: message\ndata: {message}\n\n");
-                    with(answer(200, "text/event-stream", event), "cache-control", "no-store")
+                    let answer = with(answer(200, "text/event-stream", event), "cache-control", "no-store");
+                    with(answer, "x-accel-buffering", "no")
                 }
             };
             if method == "initialize" {
@@ -176,9 +179,6 @@ fn post(site: &Site, ask: &Ask, body: Option<Value>, caller: Option<&Bearer>) ->
 }
 
 fn session_headers(site: &Site, ask: &Ask, method: &str) -> Result<(), Fail> {
-    if site.options.mcp.protocol == Protocol::Stateless {
-        return Err(Fail::new(400, INVALID_REQUEST, "this server speaks 2026-07-28 only"));
-    }
     if method == "initialize" {
         return Ok(());
     }
@@ -206,12 +206,15 @@ fn stateless_headers(site: &Site, ask: &Ask, body: &Value, method: &str) -> Resu
     let in_meta = meta.get("io.modelcontextprotocol/protocolVersion").and_then(Value::as_str);
     let in_header = ask.header("mcp-protocol-version");
     let Some(version) = in_header else {
-        return Err(mismatch("MCP-Protocol-Version is missing".into()));
+        return Err(mismatch(format!(
+            "MCP-Protocol-Version is missing; spoken are {}",
+            versions(site).join(", ")
+        )));
     };
     if let Some(other) = in_meta.filter(|v| *v != version) {
         return Err(mismatch(format!("MCP-Protocol-Version is {version:?}, _meta says {other:?}")));
     }
-    if version != STATELESS || !speaks_stateless(site) {
+    if version != STATELESS {
         let mut fail = Fail::new(400, UNSUPPORTED_VERSION, "this protocol version is not spoken");
         fail.data = Some(json!({"supported": versions(site), "requested": version}));
         return Err(fail);
@@ -297,7 +300,6 @@ fn call(
         "server/discover" if stateless => json!({
             "supportedVersions": versions(site),
             "capabilities": {"tools": {}},
-            "serverInfo": info,
             "instructions": "A sandbox: call echo, add or whoami.",
         }),
         "ping" if !stateless => json!({}),
@@ -327,6 +329,12 @@ fn call(
     };
     if stateless {
         result["resultType"] = "complete".into();
+        if method == "tools/list" || method == "server/discover" {
+            // The list is the same for everybody, but what is answered here depends on a token.
+            result["ttlMs"] = 0.into();
+            result["cacheScope"] = "private".into();
+        }
+        result["_meta"] = json!({"io.modelcontextprotocol/serverInfo": info});
     }
     Ok(result)
 }

@@ -48,10 +48,7 @@ fn own(site: &Site) -> Value {
 
 /// The metadata as it is served now.
 pub(crate) fn document(site: &Site) -> Value {
-    let mut doc = match site.options.guise {
-        Guise::Entra | Guise::Cognito => guise::document(site),
-        _ => own(site),
-    };
+    let mut doc = guise::document(site).unwrap_or_else(|| own(site));
     let Some(members) = doc.as_object_mut() else { return doc };
     if matches!(site.options.guise, Guise::Legacy202503 | Guise::Legacy202506) {
         members.remove("authorization_response_iss_parameter_supported");
@@ -70,7 +67,7 @@ pub(crate) fn document(site: &Site) -> Value {
     if let Some(url) = site.fault(Fault::WrongIssuer, AT) {
         members.insert("issuer".into(), url.into());
     }
-    if site.fault(Fault::TrailingSlash, AT).as_deref() == Some("metadata") {
+    if site.on_with(Fault::TrailingSlash, AT, &["metadata"]) {
         members.insert("issuer".into(), format!("{}/", site.issuer).into());
     }
     match site.fault(Fault::NoS256, AT).as_deref() {
@@ -82,7 +79,7 @@ pub(crate) fn document(site: &Site) -> Value {
         }
         None => {}
     }
-    if site.fault(Fault::NoIss, AT).as_deref() == Some("both") {
+    if site.on_with(Fault::NoIss, AT, &["both"]) {
         members.remove("authorization_response_iss_parameter_supported");
     }
     if let Some(methods) = site.fault(Fault::AuthMethods, AT) {
@@ -144,13 +141,11 @@ pub(crate) fn form(site: &Site, path: &str) -> Option<Form> {
 
 /// Serves the metadata.
 pub(crate) fn serve(site: &Site, form: Form) -> Answer {
-    let missing = site.fault(Fault::MetadataMissing, AT);
-    let gone = match missing.as_deref() {
-        Some("all") => true,
-        Some("oauth") => form == Form::Oauth,
-        Some(_) => form == Form::Oidc,
-        None => false,
+    let word = match form {
+        Form::Oauth => "oauth",
+        Form::Oidc => "oidc",
     };
+    let gone = site.on_with(Fault::MetadataMissing, AT, &["all", word]);
     if gone { empty(404) } else { with(json(200, &document(site)), "cache-control", "max-age=60") }
 }
 
@@ -169,18 +164,17 @@ pub(crate) const PRM_ROOT: &str = "/.well-known/oauth-protected-resource";
 /// Serves the protected resource metadata.
 pub(crate) fn serve_prm(site: &Site, form: PrmForm) -> Answer {
     let at = Endpoint::Prm;
-    let missing = site.fault(Fault::PrmMissing, at);
-    let gone = match missing.as_deref() {
-        Some("all") => true,
-        Some("path") => form == PrmForm::Path,
-        Some(_) => form == PrmForm::Root,
-        None => matches!(site.options.guise, Guise::Legacy202503 | Guise::Legacy202503Endpoints),
+    let word = match form {
+        PrmForm::Path => "path",
+        PrmForm::Root => "root",
     };
+    let gone = matches!(site.options.guise, Guise::Legacy202503 | Guise::Legacy202503Endpoints)
+        || site.on_with(Fault::PrmMissing, at, &["all", word]);
     if gone {
         return empty(404);
     }
     let mut issuer = site.upstream.as_ref().map_or_else(|| site.issuer.clone(), |u| u.issuer().to_owned());
-    if site.fault(Fault::TrailingSlash, at).as_deref() == Some("prm") {
+    if site.on_with(Fault::TrailingSlash, at, &["prm"]) {
         issuer.push('/');
     }
     if let Some(other) = site.fault(Fault::PrmIssuer, at) {

@@ -1,6 +1,5 @@
 //! The command line, which is also how tests configure a sandbox in their own process.
 
-use crate::fault::{Scope, TABLE};
 use clap::{Args, Parser, ValueEnum};
 use std::path::PathBuf;
 
@@ -88,7 +87,7 @@ pub enum Guise {
 
 /// An authorization server and a protected MCP server on loopback, with fault switches.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "mcp-login-sandbox", version, after_long_help = faults_help())]
+#[command(name = "mcp-login-sandbox", version, after_long_help = crate::document::faults_help())]
 pub struct Options {
     /// The port on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
@@ -206,28 +205,4 @@ impl Default for Options {
     fn default() -> Self {
         Self::parse_from(["mcp-login-sandbox"])
     }
-}
-
-/// The faults as `--help` prints them.
-fn faults_help() -> String {
-    let mut out = String::from(
-        "Faults: --fault NAME[=[ENDPOINT:]VALUE][,times=N][,after=N], at run time POST /sandbox/faults.\n",
-    );
-    let mut group = "";
-    for row in TABLE {
-        if row.group != group {
-            group = row.group;
-            out.push_str(&format!("\n{group}\n"));
-        }
-        let default = row.default_text();
-        let default = if default.is_empty() { String::new() } else { format!(" [{default}]") };
-        out.push_str(&format!("  {}\n      {}{default}\n", row.usage(), row.what));
-    }
-    let scopes: Vec<_> = crate::endpoint::Endpoint::SCOPES.iter().map(|e| e.name()).collect();
-    debug_assert!(TABLE.iter().any(|r| matches!(r.scope, Scope::Endpoint(_))));
-    out.push_str(&format!(
-        "\nENDPOINT is one of: all, {}.\nIn brackets: what holds when nothing is said.\n",
-        scopes.join(", ")
-    ));
-    out
 }

@@ -61,12 +61,28 @@ pub(crate) fn check(site: &Site, uri: &str, at: Endpoint) -> Result<Kind, Proble
     Ok(kind)
 }
 
+/// For which registered redirects the port of the one asked for is left out of the comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AnyPort {
+    /// None: byte for byte, always.
+    Never,
+    /// 127.0.0.1 and [::1] (RFC 8252 §7.3).
+    Loopback,
+    /// `localhost` too, as Entra does.
+    LocalhostToo,
+}
+
 /// Whether `asked` is the registered URI.
-pub(crate) fn matches(registered: &str, asked: &str, strict_port: bool) -> bool {
+pub(crate) fn matches(registered: &str, asked: &str, any_port: AnyPort) -> bool {
     if registered == asked {
         return true;
     }
-    if strict_port || kind(registered) != Ok(Kind::Loopback) || kind(asked) != Ok(Kind::Loopback) {
+    let free = match kind(registered) {
+        Ok(Kind::Loopback) => any_port != AnyPort::Never,
+        Ok(Kind::Localhost) => any_port == AnyPort::LocalhostToo,
+        _ => false,
+    };
+    if !free || kind(asked) != kind(registered) {
         return false;
     }
     // Loopback: any port (RFC 8252 §7.3). All else byte for byte, so the texts are compared with the port cut out.
@@ -99,16 +115,17 @@ mod tests {
     #[test]
     fn the_port_of_loopback_is_free_and_nothing_else() {
         let registered = "http://127.0.0.1:1/callback";
-        assert!(matches(registered, "http://127.0.0.1:65000/callback", false));
-        assert!(matches("http://127.0.0.1/callback", "http://127.0.0.1:65000/callback", false));
-        assert!(matches("http://[::1]/c", "http://[::1]:8/c", false));
-        assert!(!matches(registered, "http://127.0.0.1:65000/callback", true));
-        assert!(!matches(registered, "http://127.0.0.1:1/callback2", false));
-        assert!(!matches(registered, "http://127.0.0.1:1/callback?x", false));
-        assert!(!matches(registered, "http://x@127.0.0.1:1/callback", false));
-        assert!(!matches(registered, "http://[::1]:1/callback", false));
-        assert!(!matches("http://localhost:1/c", "http://localhost:2/c", false));
-        assert!(!matches("https://a.example/c", "https://a.example:1/c", false));
+        assert!(matches(registered, "http://127.0.0.1:65000/callback", AnyPort::Loopback));
+        assert!(matches("http://127.0.0.1/callback", "http://127.0.0.1:65000/callback", AnyPort::Loopback));
+        assert!(matches("http://[::1]/c", "http://[::1]:8/c", AnyPort::Loopback));
+        assert!(!matches(registered, "http://127.0.0.1:65000/callback", AnyPort::Never));
+        assert!(!matches(registered, "http://127.0.0.1:1/callback2", AnyPort::Loopback));
+        assert!(!matches(registered, "http://127.0.0.1:1/callback?x", AnyPort::Loopback));
+        assert!(!matches(registered, "http://x@127.0.0.1:1/callback", AnyPort::Loopback));
+        assert!(!matches(registered, "http://[::1]:1/callback", AnyPort::Loopback));
+        assert!(!matches("http://localhost:1/c", "http://localhost:2/c", AnyPort::Loopback));
+        assert!(matches("http://localhost:1/c", "http://localhost:2/c", AnyPort::LocalhostToo));
+        assert!(!matches("https://a.example/c", "https://a.example:1/c", AnyPort::Loopback));
     }
 
     #[test]

@@ -138,7 +138,10 @@ fn endpoint(site: &Site, ask: &Ask) -> Endpoint {
     if path == places.register {
         return Endpoint::Register;
     }
-    if path.strip_prefix(places.register.as_str()).is_some_and(|rest| rest.starts_with('/')) {
+    // A provider without registration has an empty place for it, which every path would begin with.
+    if !places.register.is_empty()
+        && path.strip_prefix(places.register.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    {
         return Endpoint::Registration;
     }
     if path == places.introspect {

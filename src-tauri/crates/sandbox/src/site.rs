@@ -171,6 +171,11 @@ impl Site {
         })
     }
 
+    /// Whether a fault is on with one of these words; with another it is not counted.
+    pub(crate) fn on_with(&self, fault: Fault, at: Endpoint, words: &[&str]) -> bool {
+        self.faults.take_where(fault, at, |value| words.contains(&value)).is_some()
+    }
+
     pub(crate) fn has_issuer(&self) -> bool {
         self.options.mode != Mode::Resource
     }

@@ -20,33 +20,24 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 /// Why a sandbox did not start.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The port is taken, or may not be.
+    #[error("port {0} of 127.0.0.1 cannot be had: {1}")]
     Port(u16, std::io::Error),
     /// A file cannot be read or written.
+    #[error("{}: {}", .0.display(), .1)]
     File(PathBuf, std::io::Error),
     /// A file's content, or an option, is not what it should be.
+    #[error("{0}")]
     Content(String),
     /// A fault that does not exist, or not so.
+    #[error("--fault: {0}")]
     Fault(SwitchError),
     /// The issuer behind the resource cannot be used.
+    #[error("--issuer: {0}")]
     Upstream(String),
 }
-
-impl std::fmt::Display for StartError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Port(port, e) => write!(f, "port {port} of 127.0.0.1 cannot be had: {e}"),
-            Self::File(path, e) => write!(f, "{}: {e}", path.display()),
-            Self::Content(why) => f.write_str(why),
-            Self::Fault(e) => write!(f, "--fault: {e}"),
-            Self::Upstream(why) => write!(f, "--issuer: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
 
 /// A sandbox that runs, until it is dropped.
 #[derive(Debug)]

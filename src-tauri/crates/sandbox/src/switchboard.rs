@@ -24,16 +24,9 @@ pub(crate) struct Switchboard {
 }
 
 /// Why a switch was not understood; the text names what would be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct SwitchError(String);
-
-impl std::fmt::Display for SwitchError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for SwitchError {}
 
 impl Switch {
     fn parse(text: &str) -> Result<Self, SwitchError> {
@@ -167,8 +160,18 @@ impl Switchboard {
 
     /// The value of a fault that takes this request, counting it.
     pub(crate) fn take(&self, fault: Fault, at: Endpoint) -> Option<String> {
+        self.take_where(fault, at, |_| true)
+    }
+
+    /// The same for a fault whose value says where it lies: elsewhere it is not counted.
+    pub(crate) fn take_where(
+        &self,
+        fault: Fault,
+        at: Endpoint,
+        fits: impl Fn(&str) -> bool,
+    ) -> Option<String> {
         let mut all = self.lock();
-        for switch in all.iter_mut().filter(|s| s.fault == fault) {
+        for switch in all.iter_mut().filter(|s| s.fault == fault && fits(&s.value)) {
             if !switch.at.is_none_or(|scope| scope.covers(at)) {
                 continue;
             }

@@ -244,6 +244,21 @@ mod tests {
         assert_eq!(journal.chunked.items().names().count(), 0);
     }
 
+    #[test]
+    fn what_a_crash_left_of_older_chunks_is_cleared_at_the_next_start() {
+        let disk = Scripted::limited(1_000);
+        let key = Key::Tokens(account());
+        let mut journal = Journal::new(Chunked::new(disk.clone()));
+        journal.store(&key, generation(1), &bytes(&[1; 3_000])).unwrap();
+        disk.script(3, Fault::Crash); // after the look, the head, and the ledger was read: at the first old chunk
+        journal.commit(&account(), generation(1), generation(2), &bytes(b"short")).unwrap();
+        disk.heal();
+        assert!(disk.names().iter().any(|name| name.starts_with("tokens/a#1.")), "the crash left some");
+        let mut journal = Journal::new(Chunked::new(disk.clone()));
+        assert_eq!(journal.recover(&account()).unwrap(), Recovery::Clean);
+        assert_eq!(disk.names(), ["tokens/a"]);
+    }
+
     #[derive(Clone, Debug)]
     enum Act {
         /// A refresh: begin, then commit with so many bytes.

@@ -289,6 +289,21 @@ mod tests {
         assert!(vault.load(&key("a")).await.unwrap().is_none());
     }
 
+    #[tokio::test]
+    async fn only_a_write_may_have_written() {
+        use crate::scripted::{Fault, Scripted};
+        let disk = Scripted::limited(1_000);
+        let vault = Vault::over(disk.clone(), None).unwrap();
+        let account = "a".parse().unwrap();
+        disk.script(0, Fault::Crash);
+        assert_eq!(vault.load(&key("a")).await.unwrap_err().written(), Written::No);
+        assert_eq!(vault.recover(&account).await.unwrap_err().written(), Written::No);
+        assert_eq!(vault.probe().await.unwrap_err().written(), Written::No);
+        disk.script(1, Fault::Crash); // the look at what is stored goes well
+        let stored = vault.store(&key("a"), Generation::FIRST, bytes(b"one")).await;
+        assert_eq!(stored.unwrap_err().written(), Written::Maybe);
+    }
+
     #[test]
     fn no_error_and_no_item_shows_a_byte() {
         let item = Item { generation: Generation::FIRST, secret: bytes(b"canary") };

@@ -244,7 +244,7 @@ impl Flow<'_> {
         let sign_ins = self.sign_ins.clone();
         let task = tokio::spawn(listener.serve(move |address: String| {
             let sign_ins = sign_ins.clone();
-            async move { sign_ins.callback(&address, Door::Loopback, None).await.landing() }
+            async move { sign_ins.callback(&address, Door::Loopback).await.landing() }
         }));
         Listening(task.abort_handle())
     }

@@ -149,11 +149,11 @@ codes! {
         cause "Names stand in commands and settings.";
     NeedsSignIn "needs_sign_in" [Ours] NeedsSignIn no
         fact "{account} has to be signed in again."
-        next "Run `mcp-login add --account {account}`."
+        next "Run `mcp-login login {account}`."
         cause "The authorization server ended the sign-in: it expired, was revoked, or an administrator ended it.";
     TokenExpired "token_expired" [Ours] NeedsSignIn no
         fact "The access token of {account} has expired and the issuer gave nothing to renew it with."
-        next "Run `mcp-login add --account {account}`; see whether the server offers the scope `offline_access`."
+        next "Run `mcp-login login {account}`; see whether the server offers the scope `offline_access`."
         cause "The issuer gives no refresh token.";
     TtlTooLong "ttl_too_long" [Ours] Usage no
         fact "Tokens of {account} do not live as long as was asked for."
@@ -173,11 +173,11 @@ codes! {
         cause "The keychain was locked or gone while a token was rotated.";
     IssuerChanged "issuer_changed" [Ours] NeedsSignIn no
         fact "{server} now names the authorization server {new} instead of {old}."
-        next "If you expect that, run `mcp-login add --account {account} --accept-issuer`; if not, ask whoever runs the server."
+        next "If you expect that, run `mcp-login login {account} --accept-new-issuer`; if not, ask whoever runs the server."
         cause "The server moved, or somebody wants your sign-in elsewhere.";
     Paused "paused" [Ours] Failed later
         fact "The agent is paused."
-        next "Run `mcp-login agent start` or choose Resume in the menu."
+        next "Run `mcp-login resume` or choose Resume in the menu."
         cause "A person paused it.";
     // approvals
     NotApproved "not_approved" [Ours] NotApproved no
@@ -239,7 +239,7 @@ codes! {
         cause "A server that names addresses inside your network, by mistake or on purpose.";
     RegistrationNeeded "registration_needed" [Ours] Failed no
         fact "{issuer} lets no program register itself."
-        next "Register a client there and pass `--client-id` (and `--client-secret-file` if it has a secret)."
+        next "Register a client there and pass `--client-id` (and `--client-secret-stdin` if it has a secret)."
         cause "Many company identity providers want an administrator to register clients.";
     RegistrationRefused "registration_refused" [Ours] Refused no
         fact "{issuer} refused to register MCP Login: {reason}."
@@ -307,11 +307,11 @@ codes! {
         cause "A clock that is wrong, or a broken issuer.";
     AnotherPerson "another_person" [Ours] Refused no
         fact "Somebody else signed in: {new} instead of {old}."
-        next "Sign in as {old}, or make a new account with `mcp-login add --name`."
+        next "Sign in as {old}, or make a new account with `mcp-login add URL --name NAME`."
         cause "The browser was signed in as another person.";
     ScopeMissing "scope_missing" [Ours] NeedsSignIn no
         fact "{account} lacks the scopes {scopes}."
-        next "Run `mcp-login add --account {account} --scopes \"{scopes}\"`."
+        next "Run `mcp-login login {account} --scope \"{scopes}\"`."
         cause "They were not asked for, or the person or the issuer did not grant them.";
     // network
     Offline "offline" [Ours] Unreachable later
@@ -382,7 +382,7 @@ codes! {
         cause "A session without a desktop, or a bus that is not there yet.";
     KeychainCorrupt "keychain_corrupt" [Ours] Keychain no
         fact "The keychain item of {account} cannot be read: {reason}."
-        next "Sign in again with `mcp-login add --account {account}`; the old item is kept until then."
+        next "Sign in again with `mcp-login login {account}`; the old item is kept until then."
         cause "Another program changed it, or a write was cut short.";
     KeychainTooLong "keychain_too_long" [Ours] Keychain no
         fact "The keychain does not take a token as long as that of {account}."
@@ -432,7 +432,7 @@ codes! {
     // the command
     Usage "usage" [Ours] Usage no
         fact "The command line is wrong: {reason}."
-        next "`mcp-login help` shows what there is."
+        next "`mcp-login --help` shows what there is."
         cause "A typing mistake.";
     NoTerminal "no_terminal" [Ours] Usage no
         fact "This needs an answer, and there is no terminal to ask in."
@@ -473,7 +473,7 @@ codes! {
         cause "The issuer is set up for other flows.";
     InvalidScope "invalid_scope" [Rfc6749] Refused no
         fact "{issuer} does not accept the scopes {scopes}."
-        next "Choose others with `--scopes`; the server's documentation lists them."
+        next "Choose others with `--scope`; the server's documentation lists them."
         cause "A scope that is unknown, malformed, or more than was granted before.";
     AccessDenied "access_denied" [Rfc6749] Cancelled no
         fact "The sign-in was refused on the page of {issuer}."
@@ -493,7 +493,7 @@ codes! {
         cause "The token expired, was revoked, or is for another server.";
     InsufficientScope "insufficient_scope" [Rfc6750] NeedsSignIn no
         fact "{server} wants more scopes: {scopes}."
-        next "Run `mcp-login add --account {account} --scopes \"{scopes}\"`."
+        next "Run `mcp-login login {account} --scope \"{scopes}\"`."
         cause "The token was granted for less than this request needs.";
     // RFC 7591 §3.2.2
     InvalidRedirectUri "invalid_redirect_uri" [Rfc7591] Refused no
@@ -525,18 +525,18 @@ codes! {
     // OpenID Connect Core 1.0 §3.1.2.6
     LoginRequired "login_required" [OpenIdConnect] NeedsSignIn no
         fact "{issuer} wants the person to sign in."
-        next "Sign in again without `--prompt none`."
+        next "Sign in again, and sign in on the issuer's page too."
         cause "There is no session in the browser.";
     ConsentRequired "consent_required" [OpenIdConnect] NeedsSignIn no
         fact "{issuer} wants the person to agree."
-        next "Sign in again without `--prompt none`; an administrator may have to agree first."
+        next "Sign in again, and agree on the issuer's page; an administrator may have to agree first."
         cause "Nobody has agreed to these scopes yet.";
     InteractionRequired "interaction_required" [OpenIdConnect] NeedsSignIn no
         fact "{issuer} wants an answer from the person."
-        next "Sign in again without `--prompt none`."
+        next "Sign in again, and answer what the issuer's page asks."
         cause "A second factor, or a rule of the issuer.";
     AccountSelectionRequired "account_selection_required" [OpenIdConnect] NeedsSignIn no
         fact "{issuer} wants the person to choose an account."
-        next "Sign in again with `--prompt select_account`."
+        next "Sign in again with `--select-account`."
         cause "Several people are signed in in the browser.";
 }

@@ -1,0 +1,40 @@
+//! The points at which the crash tests may end the agent, in the order in which a transaction passes them. Compiled to
+//! nothing without the feature `fault-points`; see the vault's module of the same name for how one is chosen.
+
+/// Those of this crate; the vault has its own.
+pub const POINTS: &[&str] = &[
+    "signin.entry",
+    "signin.stored",
+    "signin.settled",
+    "refresh.begin",
+    "refresh.begun",
+    "refresh.sent",
+    "refresh.commit",
+    "refresh.committed",
+    "signout.leaving",
+    "signout.queued",
+    "signout.refresh-revoked",
+    "signout.access-revoked",
+    "signout.revoked",
+    "signout.deleted",
+    "signout.registration",
+];
+
+#[cfg(test)]
+mod tests {
+    /// A point that no code passes would make a crash test wait for ever.
+    #[test]
+    fn every_point_is_passed_somewhere() {
+        let sources = [
+            include_str!("adopt.rs"),
+            include_str!("refresh.rs"),
+            include_str!("signout.rs"),
+            include_str!("revocation.rs"),
+        ]
+        .concat();
+        for point in super::POINTS {
+            assert!(sources.contains(&format!("fault::point(\"{point}\")")), "{point}");
+        }
+        assert_eq!(sources.matches("fault::point(\"").count(), super::POINTS.len());
+    }
+}

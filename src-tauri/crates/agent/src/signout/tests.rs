@@ -1,0 +1,198 @@
+//! What is said of a sign-out, against what the issuer and the server did.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use mcp_login_oauth::http::{HttpFailure, NotSent, Purpose};
+use mcp_login_vault::Key;
+use tokio::sync::watch;
+
+use super::*;
+use crate::fetch::Want;
+use crate::testing::{House, Step};
+
+const OFFLINE: Step = Step::Fail(HttpFailure::NotSent(NotSent::Connect));
+
+fn answer(status: u16, body: &str) -> Step {
+    Step::Answer(status, body.to_owned())
+}
+
+/// The issuer revokes: refreshing with the old token is refused, the server refuses the old access token.
+fn revokes(house: &House) {
+    house.script.always(Purpose::Token, answer(400, r#"{"error":"invalid_grant"}"#));
+    house.script.always(Purpose::Challenge, answer(401, ""));
+}
+
+fn outcomes(receipt: &Receipt) -> Vec<(Credential, Outcome, Option<Proof>)> {
+    receipt.lines.iter().map(|line| (line.what, line.outcome, line.proof)).collect()
+}
+
+async fn sign_out(house: &House) -> Receipt {
+    let id = house.sign_in("work", Some(3_600)).await;
+    house.core.sign_out(&id).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn confirmed_only_after_the_server_refused() {
+    let house = House::new().await;
+    revokes(&house);
+    let receipt = sign_out(&house).await;
+    assert_eq!(
+        outcomes(&receipt),
+        [
+            (Credential::RefreshToken, Outcome::Confirmed, Some(Proof::ServerRefused)),
+            (Credential::AccessToken, Outcome::Confirmed, Some(Proof::ServerRefused)),
+            (Credential::Registration, Outcome::NotOffered, None),
+            (Credential::KeychainItem, Outcome::Confirmed, Some(Proof::Deleted)),
+        ]
+    );
+    let revoked = house.script.bodies(Purpose::Revocation);
+    assert!(revoked[0].contains("token=refresh-1") && revoked[1].contains("token=access-1"), "in this order");
+    assert_eq!(house.core.queued(), 0);
+    assert!(house.core.accounts().is_empty());
+    assert!(house.restart().await.core.accounts().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_still_works_is_not_called_dead() {
+    let house = House::new().await;
+    house.script.always(Purpose::Token, answer(503, ""));
+    house.script.always(Purpose::Challenge, answer(200, "{}"));
+    let receipt = sign_out(&house).await;
+    assert_eq!(receipt.lines[0].outcome, Outcome::Accepted);
+    assert_eq!(receipt.lines[1].outcome, Outcome::Accepted);
+    assert!(receipt.lines[1].valid_until.is_some(), "until when the access token works is said");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_that_does_nothing_is_said_so() {
+    let house = House::new().await;
+    house.script.always(Purpose::Challenge, answer(200, "{}"));
+    let receipt = sign_out(&house).await; // the token endpoint goes on granting
+    assert_eq!(receipt.lines[0].outcome, Outcome::Failed);
+    assert_eq!(receipt.lines[0].code.as_deref(), Some("revocation_failed"));
+    let revoked = house.script.bodies(Purpose::Revocation);
+    assert!(revoked.iter().any(|body| body.contains("token=refresh-2")), "what came is given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn offline_is_queued_and_confirmed_after_a_restart() {
+    let house = House::new().await;
+    house.script.always(Purpose::Revocation, OFFLINE);
+    house.script.always(Purpose::Challenge, OFFLINE);
+    let receipt = sign_out(&house).await;
+    assert_eq!(receipt.lines[0].outcome, Outcome::Queued);
+    assert_eq!(receipt.lines[1].outcome, Outcome::Queued);
+    assert_eq!((house.core.queued(), house.core.accounts().len()), (1, 0));
+
+    let house = house.restart().await;
+    assert_eq!(house.core.queued(), 1);
+    let mut events = house.core.subscribe();
+    let (_stop, stopped) = watch::channel(false);
+    let core = house.core.clone();
+    tokio::spawn(async move { core.run(stopped).await });
+    tokio::time::sleep(Duration::from_secs(7_200)).await;
+    assert_eq!(house.core.queued(), 1, "still offline");
+    house.script.always(Purpose::Revocation, answer(200, ""));
+    revokes(&house);
+    let receipt = loop {
+        if let Event::SignedOut(receipt) = events.recv().await.unwrap() {
+            break receipt;
+        }
+    };
+    assert_eq!(receipt.lines[0].outcome, Outcome::Confirmed);
+    assert_eq!(receipt.lines[1].outcome, Outcome::Confirmed);
+    assert_eq!(house.core.queued(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_queue_gives_up_after_thirty_days() {
+    let house = House::new().await;
+    house.script.always(Purpose::Revocation, OFFLINE);
+    sign_out(&house).await;
+    house.clock.suspend(Duration::from_secs(31 * 86_400));
+    let mut events = house.core.subscribe();
+    let (_stop, stopped) = watch::channel(false);
+    let core = house.core.clone();
+    tokio::spawn(async move { core.run(stopped).await });
+    let receipt = loop {
+        if let Event::SignedOut(receipt) = events.recv().await.unwrap() {
+            break receipt;
+        }
+    };
+    assert_eq!(receipt.lines[0].outcome, Outcome::Failed);
+    assert_eq!(house.core.queued(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_handed_out_from_the_first_moment() {
+    let house = House::new().await;
+    let id = house.sign_in("work", Some(3_600)).await;
+    house.script.always(Purpose::Revocation, Step::Hang(Duration::from_secs(10_000)));
+    let (core, asked) = (house.core.clone(), id.clone());
+    let leaving = tokio::spawn(async move { core.sign_out(&asked).await });
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(matches!(house.core.fetch(&id, Want::default()).await, Err(Failure::Leaving)));
+    assert!(matches!(house.core.refresh(&id).await, Err(Failure::Leaving)));
+    let receipt = leaving.await.unwrap().unwrap();
+    assert_eq!(
+        receipt.lines[0].outcome,
+        Outcome::Queued,
+        "a hung issuer does not hold up the person for long"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_out_during_a_refresh_revokes_the_newest_token() {
+    let house = House::new().await;
+    let id = house.sign_in("work", Some(3_600)).await;
+    house.script.then(Purpose::Token, Step::Hang(Duration::from_secs(3)));
+    let granted = r#"{"access_token":"access-9","refresh_token":"refresh-9","token_type":"Bearer"}"#;
+    house.script.then(Purpose::Token, answer(200, granted));
+    revokes(&house);
+    let (core, asked) = (house.core.clone(), id.clone());
+    let refresh = tokio::spawn(async move { core.refresh(&asked).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let receipt = house.core.sign_out(&id).await.unwrap();
+    assert!(matches!(refresh.await.unwrap(), Err(Failure::Leaving)), "nobody gets what came");
+    assert!(house.script.bodies(Purpose::Revocation)[0].contains("token=refresh-9"));
+    assert_eq!(receipt.lines[0].outcome, Outcome::Confirmed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vault_that_is_out_of_order_leaves_it_leaving_and_the_next_start_goes_on() {
+    let house = House::new().await;
+    let id = house.sign_in("work", Some(3_600)).await;
+    house.items.broken.store(true, Ordering::SeqCst);
+    assert!(matches!(house.core.sign_out(&id).await, Err(Failure::Vault(_))));
+    assert!(matches!(house.core.fetch(&id, Want::default()).await, Err(Failure::Leaving)));
+    house.items.broken.store(false, Ordering::SeqCst);
+    revokes(&house);
+    let house = house.restart().await;
+    assert!(matches!(house.core.fetch(&id, Want::default()).await, Err(Failure::Leaving)));
+    let mut events = house.core.subscribe();
+    let (_stop, stopped) = watch::channel(false);
+    let core = house.core.clone();
+    tokio::spawn(async move { core.run(stopped).await });
+    while !house.core.accounts().is_empty() {
+        events.recv().await.unwrap();
+    }
+    assert!(house.core.vault().load(&Key::Tokens(id)).await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_issuer_gets_nothing_of_the_former_and_the_former_gets_its_own_back() {
+    let house = House::new().await;
+    revokes(&house);
+    let id = house.sign_in("work", Some(3_600)).await;
+    let registration = house.registration().await;
+    let mut moved = house.new_sign_in(None, registration, Some(3_600));
+    moved.account = Some(id.clone());
+    moved.metadata = crate::testing::metadata("https://new.example");
+    let adopted = house.core.adopt(moved).await.unwrap();
+    let former = adopted.former.unwrap();
+    assert_eq!(former.issuer, crate::testing::ISSUER);
+    assert_eq!(former.lines[0].outcome, Outcome::Confirmed);
+    assert_eq!(house.core.fetch(&id, Want::default()).await.unwrap().generation, 2);
+    assert_eq!(house.core.account(&id).unwrap().account.issuer(), "https://new.example");
+}

@@ -1,0 +1,333 @@
+//! `doctor`: everything that has to be right on this computer, one line each, and what to do about what is not.
+
+use crate::accounts::next_step;
+use crate::failure::Failure;
+use crate::link::{Link, Start};
+use crate::out::{Ink, Out};
+use crate::progress::Progress;
+use crate::surroundings::{self, Screen};
+use crate::text::{self, visible};
+use crate::{scheme, when, words};
+use mcp_login_ipc::api::{Account, AgentStatus, ApprovalsMode, Empty, VaultKind, VaultState, Welcome};
+use mcp_login_ipc::method::call;
+use mcp_login_ipc::{Code, Exit, Fault, Paths, identity};
+use serde::Serialize;
+use serde_json::json;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+/// How it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    /// Right.
+    Ok,
+    /// Not wrong; good to know.
+    Note,
+    /// Wrong: something will not work.
+    Problem,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+struct Check {
+    name: &'static str,
+    verdict: Verdict,
+    said: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+fn ok(name: &'static str, said: impl Into<String>) -> Check {
+    Check { name, verdict: Verdict::Ok, said: said.into(), next: None }
+}
+
+fn note(name: &'static str, said: impl Into<String>, next: impl Into<String>) -> Check {
+    Check { name, verdict: Verdict::Note, said: said.into(), next: Some(next.into()) }
+}
+
+fn problem(name: &'static str, said: impl Into<String>, next: impl Into<String>) -> Check {
+    Check { name, verdict: Verdict::Problem, said: said.into(), next: Some(next.into()) }
+}
+
+fn failed(name: &'static str, failure: &Failure) -> Check {
+    problem(name, format!("{} [{}]", failure.fact, failure.code), failure.next.clone())
+}
+
+pub(super) fn run(out: &Out) -> Result<(), Failure> {
+    let progress = Progress::new(out, "Looking around");
+    let checks = look();
+    progress.end();
+    let problems = checks.iter().filter(|c| c.verdict == Verdict::Problem).count();
+    if out.json() {
+        out.value(&json!({"checks": checks, "problems": problems}));
+    } else {
+        out.line(&render(out, &checks));
+        out.line("");
+        out.line(&match problems {
+            0 => out.paint(Ink::Good, "Everything that a sign-in needs is right."),
+            n => out.paint(Ink::Attention, &format!("{} to look at.", text::count(n as u64, "problem"))),
+        });
+    }
+    if problems == 0 {
+        return Ok(());
+    }
+    Err(Failure::own(
+        "doctor_found_problems",
+        Exit::Failed,
+        format!("The doctor found {}.", text::count(problems as u64, "problem")),
+        "Do what stands below each of them, and run it again.",
+    ))
+}
+
+fn look() -> Vec<Check> {
+    let mut checks = vec![programs(), clock()];
+    checks.push(paths());
+    match agent() {
+        Err(failure) => {
+            let name = if failure.code == Code::BadSettings.row().code { "Settings" } else { "Agent" };
+            checks.push(failed(name, &failure));
+        }
+        Ok(seen) => {
+            checks.push(version(&seen.welcome));
+            checks.push(keychain(&seen.status));
+            checks.push(settings(&seen.status));
+            checks.push(approvals(&seen.status));
+            if seen.status.paused {
+                checks.push(problem(
+                    "Paused",
+                    "the agent hands out and renews nothing",
+                    "Run `mcp-login resume`.",
+                ));
+            }
+            if seen.status.revocations_queued > 0 {
+                let n = text::count(u64::from(seen.status.revocations_queued), "token");
+                checks.push(note(
+                    "Sign-out",
+                    format!("{n} could not be revoked yet"),
+                    "Nothing to do: it is tried again when the issuer can be reached. `mcp-login log` shows it.",
+                ));
+            }
+            checks.extend(seen.accounts.iter().filter_map(account));
+        }
+    }
+    checks.push(browser());
+    checks.push(handler());
+    checks
+}
+
+struct Seen {
+    welcome: Welcome,
+    status: AgentStatus,
+    accounts: Vec<Account>,
+}
+
+fn agent() -> Result<Seen, Failure> {
+    let mut link = Link::open(Start::IfNeeded)?;
+    let welcome = link.welcome()?.ok_or_else(|| Failure::from(Fault::new(Code::ConnectionLost)))?;
+    let status = link.call(&call::AgentStatus(Empty {}))?;
+    let accounts = link.call(&call::AccountList(Empty {}))?.accounts;
+    Ok(Seen { welcome, status, accounts })
+}
+
+/// The agent's program has to lie beside ours.
+fn programs() -> Check {
+    let Ok(here) = std::env::current_exe() else {
+        return problem("Programs", "where this program lies is not known", "Start it by its full path.");
+    };
+    let agent = here.with_file_name(format!("{}{}", identity::AGENT_NAME, std::env::consts::EXE_SUFFIX));
+    if agent.is_file() {
+        let dir = here.parent().unwrap_or(Path::new("/"));
+        ok(
+            "Programs",
+            format!("{} and {} in {}", identity::COMMAND_NAME, identity::AGENT_NAME, dir.display()),
+        )
+    } else {
+        problem(
+            "Programs",
+            format!("{} is not beside this program", identity::AGENT_NAME),
+            format!(
+                "Install both from the same release into {}.",
+                here.parent().unwrap_or(Path::new("/")).display()
+            ),
+        )
+    }
+}
+
+/// A clock before this program was made is wrong, and one far after it probably too.
+fn clock() -> Check {
+    /// Twenty years: nobody runs a sign-in program that old.
+    const FAR: u64 = 20 * 365 * 86_400;
+    let now = when::now();
+    let made = std::env::current_exe()
+        .and_then(std::fs::metadata)
+        .and_then(|m| m.modified())
+        .ok()
+        .and_then(|t| t.duration_since(UNIX_EPOCH).ok())
+        .map_or(0, |d| d.as_secs());
+    let shown = when::stamp(now, &jiff::tz::TimeZone::system());
+    // a day's grace, for files that came from another time zone's archive
+    if now + 86_400 < made || made > 0 && now > made + FAR {
+        problem(
+            "Clock",
+            format!("it says {shown}"),
+            "Set this computer's clock: tokens and certificates are judged by it.",
+        )
+    } else {
+        ok("Clock", shown)
+    }
+}
+
+/// The socket's directory must be ours alone.
+fn paths() -> Check {
+    let paths = match Paths::find() {
+        Ok(paths) => paths,
+        Err(e) => {
+            return problem(
+                "Socket",
+                format!("there is no place for it: {e}"),
+                "Set MCP_LOGIN_HOME to a directory of yours, as a whole path.",
+            );
+        }
+    };
+    #[cfg(unix)]
+    match mcp_login_ipc::paths::check_run_dir(&paths.socket) {
+        Ok(()) => {}
+        Err(mcp_login_ipc::paths::PathError::Io { source, .. })
+            if source.kind() == std::io::ErrorKind::NotFound =>
+        {
+            return ok("Socket", format!("{} is made when the agent starts", paths.socket.display()));
+        }
+        Err(e) => {
+            return problem(
+                "Socket",
+                e.to_string(),
+                "Make it a real directory of yours with mode 0700, or remove it.",
+            );
+        }
+    }
+    ok("Socket", format!("{}, only you can enter", paths.socket.display()))
+}
+
+fn version(welcome: &Welcome) -> Check {
+    let ours = env!("CARGO_PKG_VERSION");
+    let said = format!(
+        "process {}, version {}, {} build",
+        welcome.pid,
+        visible(&welcome.version),
+        visible(&welcome.build)
+    );
+    if welcome.protocol != identity::PROTOCOL || welcome.version != ours {
+        problem(
+            "Agent",
+            format!("{said}; this command is version {ours}"),
+            "Run `mcp-login agent restart`; if that does not help, install both from the same release.",
+        )
+    } else {
+        ok("Agent", said)
+    }
+}
+
+fn keychain(status: &AgentStatus) -> Check {
+    let said = words::vault_view(&status.vault);
+    match (status.vault.kind, status.vault.state) {
+        (VaultKind::Memory, _) => note(
+            "Keychain",
+            said,
+            "Chosen in the settings. Remove `vault = \"memory\"` to keep sign-ins over restarts.",
+        ),
+        (VaultKind::Keychain, VaultState::Ready | VaultState::Unknown) => ok("Keychain", said),
+        (VaultKind::Keychain, VaultState::Locked | VaultState::Unavailable) => {
+            let next = status
+                .vault
+                .code
+                .as_deref()
+                .and_then(Code::from_code)
+                .unwrap_or(Code::KeychainLocked)
+                .row()
+                .next;
+            problem("Keychain", said, next)
+        }
+    }
+}
+
+/// An agent that runs has read its settings whole: it refuses to start with a mistake in them.
+fn settings(status: &AgentStatus) -> Check {
+    ok("Settings", format!("read from {}", visible(&status.paths.config)))
+}
+
+fn approvals(status: &AgentStatus) -> Check {
+    match status.approvals {
+        ApprovalsMode::Window => ok("Approvals", "a window asks"),
+        ApprovalsMode::Terminal => ok("Approvals", "answered with `mcp-login approvals`"),
+        ApprovalsMode::Policy => note(
+            "Approvals",
+            "only what policy.toml allows; everything else is refused",
+            "For a machine without a window, write `approvals = \"terminal\"` into the settings to answer with `mcp-login approvals`.",
+        ),
+    }
+}
+
+fn account(account: &Account) -> Option<Check> {
+    next_step(account)
+        .map(|next| problem("Account", format!("{} is not ready", visible(&account.name)), next))
+}
+
+fn browser() -> Check {
+    match (surroundings::screen(false), scheme::browser()) {
+        (Screen::Elsewhere, _) => note(
+            "Browser",
+            "there is no screen here (SSH, or no display)",
+            "Nothing to do: `mcp-login add` prints the address, and takes the way back from you.",
+        ),
+        (Screen::Here, Some(browser)) => ok("Browser", visible(&browser)),
+        (Screen::Here, None) => note(
+            "Browser",
+            "the system names none",
+            "Set a default browser, or use `--browser PROGRAM` or `--no-browser`.",
+        ),
+    }
+}
+
+fn handler() -> Check {
+    let scheme = identity::SCHEME;
+    match scheme::handler() {
+        Ok(Some(program)) => ok("Scheme", format!("{scheme}: is opened by {}", visible(&program))),
+        Ok(None) => note(
+            "Scheme",
+            format!("nothing opens {scheme}: here"),
+            "Nothing to do: sign-ins come back by a local port.",
+        ),
+        Err(tool) => note(
+            "Scheme",
+            format!("not known: there is no {tool}"),
+            "Nothing to do: sign-ins come back by a local port.",
+        ),
+    }
+}
+
+fn render(out: &Out, checks: &[Check]) -> String {
+    let width = checks.iter().map(|c| text::width(c.name)).max().unwrap_or(0);
+    let room = out.measure().saturating_sub(width + 6).max(24);
+    let mut lines = Vec::new();
+    for check in checks {
+        let (ink, mark) = match check.verdict {
+            Verdict::Ok => (Ink::Good, "✓"),
+            Verdict::Note => (Ink::Faint, "·"),
+            Verdict::Problem => (Ink::Attention, "!"),
+        };
+        let pad = " ".repeat(width - text::width(check.name));
+        for (n, line) in text::wrap(&check.said, room).iter().enumerate() {
+            if n == 0 {
+                lines.push(format!("{} {}{pad}  {line}", out.paint(ink, mark), check.name));
+            } else {
+                lines.push(format!("  {}  {line}", " ".repeat(width)));
+            }
+        }
+        for line in check.next.iter().flat_map(|n| text::wrap(n, room.saturating_sub(2))) {
+            let ink = if check.verdict == Verdict::Problem { Ink::Strong } else { Ink::Faint };
+            lines.push(format!("  {}  {}", " ".repeat(width), out.paint(ink, &line)));
+        }
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,51 @@
+//! `token` and `headers`: the token and nothing else, or nothing. Kept free of everything that costs time at the
+//! start: no clock, no colours, no threads.
+
+use crate::failure::Failure;
+use crate::fast::{Ask, Print};
+use crate::link::{Link, Start};
+use mcp_login_ipc::api::TokenGet;
+use mcp_login_ipc::method::call;
+use secrecy::zeroize::Zeroize;
+use std::io::Write;
+
+/// Gets a token and prints it.
+///
+/// # Errors
+/// What to tell the person; nothing is printed on standard output then.
+pub(crate) fn hand_out(ask: &Ask) -> Result<(), Failure> {
+    let mut link = Link::brief(Start::IfNeeded)?;
+    let grant = link.call(&call::TokenGet(TokenGet {
+        account: ask.account.clone(),
+        newer_than: ask.newer_than,
+        min_ttl: ask.min_ttl,
+    }))?;
+    let token = grant.access_token.expose();
+    let mut bytes = Vec::with_capacity(token.len() + 64);
+    match ask.print {
+        Print::Token => bytes.extend_from_slice(token.as_bytes()),
+        Print::Headers => {
+            // RFC 6750 §2.1; the token's own characters need no escape in JSON unless a server breaks the rule
+            bytes.extend_from_slice(b"{\"Authorization\":");
+            let mut value = format!("Bearer {token}");
+            let _ = serde_json::to_writer(&mut bytes, &value);
+            value.zeroize();
+            bytes.push(b'}');
+        }
+        Print::TokenJson => {
+            let _ = serde_json::to_writer(&mut bytes, &grant);
+        }
+    }
+    bytes.push(b'\n');
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(&bytes).and_then(|()| stdout.flush());
+    bytes.zeroize();
+    written.map_err(|_| {
+        Failure::own(
+            "not_written",
+            mcp_login_ipc::Exit::Failed,
+            "The token could not be written to standard output.",
+            "Look at what reads it.",
+        )
+    })
+}

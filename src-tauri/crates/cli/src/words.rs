@@ -1,0 +1,60 @@
+//! Our own words for what the protocol and the agent call something else. Shared by the commands, so that the
+//! same thing is called the same everywhere.
+
+use crate::text;
+use mcp_login_ipc::api::{VaultKind, VaultState, VaultView};
+
+/// Scopes as they are written, or what it means that there are none.
+#[must_use]
+pub(crate) fn scope_list<S: AsRef<str>>(list: &[S]) -> String {
+    if list.is_empty() {
+        return "what the server gives by default".to_owned();
+    }
+    list.iter().map(|s| text::visible(s.as_ref())).collect::<Vec<_>>().join(" ")
+}
+
+/// Where tokens are kept, and whether that works.
+#[must_use]
+pub(crate) fn vault_view(vault: &VaultView) -> String {
+    let place = match vault.kind {
+        VaultKind::Memory => "the agent's memory; lost when it ends".to_owned(),
+        VaultKind::Keychain => keychain().to_owned(),
+    };
+    match vault.state {
+        VaultState::Ready => place,
+        VaultState::Locked => format!("{place}, which is locked"),
+        VaultState::Unavailable => {
+            let code = vault.code.as_deref().map(|c| format!(" [{}]", text::visible(c))).unwrap_or_default();
+            format!("{place}, which cannot be used{code}")
+        }
+        VaultState::Unknown => format!("{place}, not asked yet"),
+    }
+}
+
+/// What the keychain of this system is called.
+#[must_use]
+pub(crate) fn keychain() -> &'static str {
+    if cfg!(target_os = "macos") {
+        "the macOS Keychain"
+    } else if cfg!(windows) {
+        "the Windows Credential Manager"
+    } else {
+        "the keychain (Secret Service)"
+    }
+}
+
+/// Where one account's tokens lie, with the name to look for.
+#[must_use]
+pub(crate) fn where_tokens_lie(kind: VaultKind, account: &str) -> String {
+    match kind {
+        VaultKind::Memory => {
+            "In the agent's memory, because `vault = \"memory\"` was chosen. They are lost when it ends."
+                .to_owned()
+        }
+        VaultKind::Keychain => format!(
+            "In {}: service “{}”, items of account {account}. Only the agent reads them.",
+            keychain(),
+            mcp_login_ipc::identity::KEYCHAIN_SERVICE
+        ),
+    }
+}
