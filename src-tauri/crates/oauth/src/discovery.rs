@@ -163,6 +163,10 @@ impl<H: Http> Search<'_, H> {
         } else {
             self.at_the_server(door).await?
         };
+        // The browser opens this one, so that nobody checks the address at connect time.
+        if source != Source::Pinned && self.question.reach.refuses(metadata.authorization_endpoint.url()) {
+            return Err(Error::EndpointRefused { endpoint: EndpointName::Authorization });
+        }
         let pin = |slot: &mut Option<Endpoint>, pinned: &Option<Endpoint>| {
             if pinned.is_some() {
                 slot.clone_from(pinned);

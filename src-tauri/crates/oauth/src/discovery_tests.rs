@@ -449,6 +449,18 @@ fn reach_is_public_for_hosts_that_documents_name() {
 }
 
 #[test]
+fn the_browser_is_not_sent_to_this_machine_by_a_public_server() {
+    let mut document = issuer("https://as.example");
+    document["authorization_endpoint"] = json!("http://127.0.0.1:8080/admin");
+    let mut world = world().page(PATH, resource(SERVER, &["https://as.example"])).page(AS, document);
+    let refused = Error::EndpointRefused { endpoint: EndpointName::Authorization };
+    assert_eq!(world.discover().0.unwrap_err(), refused);
+    let server = ServerUrl::parse(SERVER).unwrap();
+    world.reach = Some(ReachRule::new(&server).with_host("127.0.0.1"));
+    assert!(world.discover().0.is_ok(), "unless policy names the host");
+}
+
+#[test]
 fn failures_end_it_with_the_trace() {
     let base = world().page(PATH, resource(SERVER, &["https://as.example"]));
     let (result, _) = base.discover_with(|seen| {

@@ -170,6 +170,14 @@ impl ReachRule {
         }
     }
 
+    /// Whether this URL's host is written as a private or loopback address that may not be reached: for addresses that
+    /// the browser opens, whose connection we do not see.
+    #[must_use]
+    pub fn refuses(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        self.for_url(url) == Reach::Public && (is_loopback_host(host) || is_private_literal(host))
+    }
+
     /// The reach of a request to this address; an address that is no URL gets the narrow one.
     #[must_use]
     pub fn for_str(&self, url: &str) -> Reach {
@@ -180,9 +188,11 @@ impl ReachRule {
 fn is_private_literal(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     match bare.parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V4(ip)) => ip.is_private() || ip.is_link_local() || ip.is_loopback(),
+        Ok(std::net::IpAddr::V4(ip)) => {
+            ip.is_private() || ip.is_link_local() || ip.is_loopback() || ip.is_unspecified()
+        }
         Ok(std::net::IpAddr::V6(ip)) => {
-            ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()
+            ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified()
         }
         Err(_) => false,
     }
@@ -355,6 +365,24 @@ mod tests {
             assert_eq!(rule(server).for_str("https://10.0.0.1/"), Reach::Private, "{server}");
         }
         assert_eq!(rule("https://8.8.8.8").for_str("https://10.0.0.1/"), Reach::Public);
+    }
+
+    #[test]
+    fn browsers_are_not_sent_into_private_ranges() {
+        let public = ReachRule::new(&ServerUrl::parse("https://mcp.example/mcp").unwrap());
+        let refuses = |rule: &ReachRule, url: &str| rule.refuses(&Url::parse(url).unwrap());
+        for url in [
+            "http://localhost:8080/a",
+            "http://127.1/a",
+            "https://[::1]/a",
+            "https://10.0.0.1/a",
+            "https://169.254.169.254/",
+            "https://0x7f000001/",
+        ] {
+            assert!(refuses(&public, url), "{url}");
+            assert!(!refuses(&public.clone().with_named(Reach::Private), url), "{url}");
+        }
+        assert!(!refuses(&public, "https://as.example/a") && !refuses(&public, "https://8.8.8.8/a"));
     }
 
     #[test]
