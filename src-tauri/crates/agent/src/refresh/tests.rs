@@ -400,3 +400,14 @@ async fn a_refresh_that_keeps_its_refresh_token_keeps_it() {
     assert!(bodies[1].contains("refresh_token=refresh-1"), "{}", bodies[1]);
     assert!(bodies[1].contains("resource=https%3A%2F%2Fmcp.example%2Fmcp"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_people_who_wish_at_once_wish_once() {
+    let house = House::new().await;
+    let id = house.sign_in("work", Some(3_600)).await;
+    house.script.then(Purpose::Token, Step::Hang(s(5)));
+    house.script.always(Purpose::Token, OFFLINE);
+    let (one, two) = tokio::join!(house.core.refresh(&id), house.core.refresh(&id));
+    assert!(one.is_err() && two.is_err());
+    assert_eq!(tokens(&house), 1, "the answer that both waited for is both's");
+}
