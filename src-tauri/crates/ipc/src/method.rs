@@ -42,11 +42,10 @@ pub trait Call: Serialize {
 }
 
 macro_rules! methods {
-    ($($variant:ident $name:literal $class:ident $call:ident($params:path) -> $result:path;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident $name:literal $class:ident $call:ident($params:path) -> $result:path;)*) => {
         /// A method of the local API.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[allow(missing_docs)] // the schema says what each does
-        pub enum Method { $($variant,)* }
+        pub enum Method { $($(#[doc = $doc])* $variant,)* }
 
         impl Method {
             /// All of them.
@@ -64,6 +63,25 @@ macro_rules! methods {
                 match self { $(Method::$variant => Class::$class,)* }
             }
 
+            /// Reads parameters and result as the method's types and writes them again. For the schema's test.
+            ///
+            /// # Errors
+            /// When one of them is not what the type takes.
+            #[doc(hidden)]
+            pub fn reread(
+                self,
+                params: &serde_json::Value,
+                result: &serde_json::Value,
+            ) -> Result<(serde_json::Value, serde_json::Value), serde_json::Error> {
+                use serde::Deserialize as _;
+                match self {
+                    $(Method::$variant => Ok((
+                        serde_json::to_value(<$params>::deserialize(params)?)?,
+                        serde_json::to_value(<$result>::deserialize(result)?)?,
+                    )),)*
+                }
+            }
+
             /// The method of that name.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Method> {
@@ -73,8 +91,7 @@ macro_rules! methods {
 
         /// A request whose parameters have been read.
         #[derive(Clone, Debug)]
-        #[allow(missing_docs)] // the schema says what each does
-        pub enum Request { $($variant($params),)* }
+        pub enum Request { $($(#[doc = $doc])* $variant($params),)* }
 
         impl Request {
             /// Which method it is.
@@ -114,27 +131,49 @@ macro_rules! methods {
 }
 
 methods! {
+    /// Says who is there. Optional; to be sent first when a client wants to know whether it is understood.
     Hello "hello" Look Hello(api::Hello) -> api::Welcome;
+    /// How the agent is.
     AgentStatus "agent.status" Look AgentStatus(api::Empty) -> api::AgentStatus;
+    /// All accounts, without their tokens.
     AccountList "account.list" Look AccountList(api::Empty) -> api::Accounts;
+    /// One account; with `verify`, issuer and server are asked whether its token is good.
     AccountStatus "account.status" Look AccountStatus(api::AccountStatus) -> api::AccountStatusResult;
+    /// From now on, notifications `event` come on this connection.
     EventsSubscribe "events.subscribe" Look EventsSubscribe(api::Empty) -> api::Empty;
+    /// What was done, for whom.
     AuditRead "audit.read" Look AuditRead(api::AuditRead) -> api::AuditPage;
+    /// Who may use what, and what waits for a person.
     ApprovalList "approval.list" Look ApprovalList(api::Empty) -> api::Approvals;
+    /// The sign-ins on their way.
     SignInList "sign_in.list" Look SignInList(api::Empty) -> api::SignIns;
+    /// Hands out an access token; rotates it first when it is about to end.
     TokenGet "token.get" Use TokenGet(api::TokenGet) -> api::TokenGrant;
+    /// Begins a sign-in. Notifications `sign_in.progress` follow; the program in front of the person opens the address.
     SignInStart "sign_in.start" Keep SignInStart(api::SignInStart) -> api::SignInStarted;
+    /// Waits until a sign-in is finished; notifications `sign_in.progress` come meanwhile.
     SignInWait "sign_in.wait" Keep SignInWait(api::SignInRef) -> api::SignInFinished;
+    /// Brings in the address that the browser was sent to, from the scheme's handler or pasted.
     SignInCallback "sign_in.callback" Keep SignInCallback(api::SignInCallback) -> api::SignInCalledBack;
+    /// Gives a sign-in up.
     SignInCancel "sign_in.cancel" Keep SignInCancel(api::SignInRef) -> api::Empty;
+    /// Goes on with another redirect when the browser could not open the first.
     SignInRedirect "sign_in.redirect" Keep SignInRedirect(api::SignInRedirect) -> api::Empty;
+    /// Rotates now, whatever the clock says.
     AccountRefresh "account.refresh" Keep AccountRefresh(api::AccountRefresh) -> api::Refreshed;
+    /// Signs out and revokes; says what that really achieved.
     AccountSignOut "account.sign_out" Keep AccountSignOut(api::SignOut) -> api::Receipts;
+    /// Changes what a person calls an account.
     AccountRename "account.rename" Keep AccountRename(api::AccountRename) -> api::AccountResult;
+    /// Ends the agent; a new one starts when it is needed.
     AgentStop "agent.stop" Keep AgentStop(api::Empty) -> api::Empty;
+    /// Stops rotation and hand-out, or goes on.
     AgentPause "agent.pause" Keep AgentPause(api::Pause) -> api::Empty;
+    /// Answers a question with yes, or lets a program in beforehand.
     ApprovalGrant "approval.grant" Grant ApprovalGrant(api::ApprovalGrant) -> api::ApprovalGranted;
+    /// Answers a question with no.
     ApprovalDeny "approval.deny" Grant ApprovalDeny(api::ApprovalDeny) -> api::Empty;
+    /// Takes an approval back.
     ApprovalRemove "approval.remove" Grant ApprovalRemove(api::ApprovalRemove) -> api::Empty;
 }
 
