@@ -65,10 +65,11 @@ fn commands_that_a_next_step_names_can_be_typed() {
             if span == "mcp-login" || !span.starts_with("mcp-login ") {
                 continue;
             }
-            if let Err(e) = Cli::try_parse_from(typed(span)) {
-                if e.use_stderr() && !span.ends_with("add") {
-                    wrong.push(format!("{}: `{span}`", row.code));
-                }
+            if let Err(e) = Cli::try_parse_from(typed(span))
+                && e.use_stderr()
+                && !span.ends_with("add")
+            {
+                wrong.push(format!("{}: `{span}`", row.code));
             }
         }
     }
