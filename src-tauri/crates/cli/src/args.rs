@@ -160,6 +160,9 @@ pub struct Login {
     /// The server has moved to another issuer, I have seen which, and I want to sign in there
     #[arg(long)]
     pub accept_new_issuer: bool,
+    /// Somebody else signs in now, and the account shall be theirs
+    #[arg(long)]
+    pub replace: bool,
 }
 
 /// `status`

@@ -1,7 +1,6 @@
 //! After a sign-in nobody may use the account yet. Where the settings let a terminal answer, the person is asked
 //! about the program that this terminal belongs to: the agent says which that is, by being asked for a token.
 
-use crate::failure::Failure;
 use crate::link::{Link, Start};
 use crate::out::{Ink, Out};
 use crate::records;
@@ -9,33 +8,15 @@ use crate::text::visible;
 use mcp_login_ipc::api::{Account, ApprovalGrant, Empty, PendingApproval, TokenGet, Until};
 use mcp_login_ipc::method::call;
 use std::io::{BufRead, Write};
-use std::time::{Duration, Instant};
-
-/// How long the question may take to appear; it is made before the first answer.
-const QUESTION: Duration = Duration::from_secs(2);
 
 /// Asks, and does what is answered. Nothing is said when the program is allowed already, or nothing can be asked.
 pub(super) fn this_terminal(out: &Out, account: &Account) {
     let Ok(mut link) = Link::open(Start::Never) else { return };
-    let known: Vec<String> = waiting(&mut link, account).into_iter().map(|p| p.id).collect();
-    let id = account.id.clone();
-    // the agent may hold the request until it is answered, so it has a thread and a connection of its own
-    let asking = std::thread::spawn(move || -> Result<(), Failure> {
-        Link::open(Start::Never)?
-            .call(&call::TokenGet(TokenGet { account: id, newer_than: None, min_ttl: None }))
-            .map(drop)
-    });
-    let until = Instant::now() + QUESTION;
-    let question = loop {
-        if let Some(new) = waiting(&mut link, account).into_iter().find(|p| !known.contains(&p.id)) {
-            break Some(new);
-        }
-        if asking.is_finished() && waiting(&mut link, account).is_empty() || Instant::now() > until {
-            break None;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    };
-    let Some(question) = question else { return };
+    let wish = TokenGet { account: account.id.clone(), newer_than: None, min_ttl: None };
+    let Err(refused) = link.call(&call::TokenGet(wish)) else { return };
+    let Some(id) = refused.detail.get("pending").and_then(|id| id.as_str()) else { return };
+    let Ok(list) = link.call(&call::ApprovalList(Empty {})) else { return };
+    let Some(question) = list.pending.into_iter().find(|p| p.id == id) else { return };
     let Some(period) = ask(out, &question) else { return };
     let granted = link.call(&call::ApprovalGrant(ApprovalGrant {
         pending: Some(question.id),
@@ -53,11 +34,6 @@ pub(super) fn this_terminal(out: &Out, account: &Account) {
         )),
         Err(failure) => failure.print(out),
     }
-}
-
-fn waiting(link: &mut Link, account: &Account) -> Vec<PendingApproval> {
-    let list = link.call(&call::ApprovalList(Empty {})).map(|l| l.pending).unwrap_or_default();
-    list.into_iter().filter(|p| p.account == account.name || p.account == account.id).collect()
 }
 
 fn ask(out: &Out, question: &PendingApproval) -> Option<Until> {

@@ -18,10 +18,13 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
 use url::Url;
 
 /// Programs that ask at the same moment.
 const CALLERS: usize = 20;
+/// How long the agent may take to see a new policy.
+const POLICY_SEEN: Duration = Duration::from_secs(6);
 /// The demo's account.
 const ACCOUNT: &str = "demo";
 /// Whom the sandbox knows.
@@ -198,12 +201,25 @@ impl<'a> Story<'a> {
             text::visible(&program)
         ));
         self.command_line(&["token", ACCOUNT]);
-        let token = self.token(&[])?;
+        let token = self.allowed()?;
         self.proof(&format!(
             "It got {} characters on standard output, and nothing else (not shown here). Of the refresh token it got nothing.",
             token.expose_secret().len()
         ));
         Ok(token)
+    }
+
+    /// A token, as soon as the agent has seen the new policy: it looks at the file every two seconds, while it refuses.
+    fn allowed(&self) -> Result<SecretString, Ended> {
+        let until = Instant::now() + POLICY_SEEN;
+        loop {
+            match self.token(&[]) {
+                Err(Ended::Command { .. }) if Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(250))
+                }
+                other => return other,
+            }
+        }
     }
 
     /// The program that the agent saw behind the refused request, from its record.

@@ -307,7 +307,7 @@ codes! {
         cause "A clock that is wrong, or a broken issuer.";
     AnotherPerson "another_person" [Ours] Refused no
         fact "Somebody else signed in: {new} instead of {old}."
-        next "Sign in as {old}, or make a new account with `mcp-login add URL --name NAME`."
+        next "Sign in as {old}; for both, make a new account with `mcp-login add URL --name NAME`; to give this one away, run `mcp-login login NAME --replace`."
         cause "The browser was signed in as another person.";
     ScopeMissing "scope_missing" [Ours] NeedsSignIn no
         fact "{account} lacks the scopes {scopes}."
