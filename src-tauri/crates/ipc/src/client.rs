@@ -95,7 +95,9 @@ impl ClientError {
                     .detail("file", path.to_string_lossy())
                     .detail("reason", source.to_string()),
             },
-            ClientError::NotOurs { path } => Fault::new(Code::NotOurAgent).detail("path", path.to_string_lossy()),
+            ClientError::NotOurs { path } => {
+                Fault::new(Code::NotOurAgent).detail("path", path.to_string_lossy())
+            }
             ClientError::Silent => Fault::new(Code::AgentSilent),
             ClientError::Lost(_) => Fault::new(Code::ConnectionLost),
             ClientError::Garbled(error) => {
@@ -212,7 +214,9 @@ impl Client {
                 Answer::Result { id, result } if id == pending.id => {
                     return serde_json::from_str(result.get()).map_err(ClientError::Garbled);
                 }
-                Answer::Error { id, fault } if id.is_none_or(|id| id == pending.id) => return Err(fault.into()),
+                Answer::Error { id, fault } if id.is_none_or(|id| id == pending.id) => {
+                    return Err(fault.into());
+                }
                 Answer::Notification(Some(body)) => self.keep(body),
                 // an answer that nobody waits for any more, or a notification of a newer agent
                 Answer::Result { .. } | Answer::Error { .. } | Answer::Notification(None) => {}
@@ -258,7 +262,9 @@ impl Client {
                 Answer::Result { id, result } if id == pending.id => {
                     return serde_json::from_str(result.get()).map_err(ClientError::Garbled);
                 }
-                Answer::Error { id, fault } if id.is_none_or(|id| id == pending.id) => return Err(fault.into()),
+                Answer::Error { id, fault } if id.is_none_or(|id| id == pending.id) => {
+                    return Err(fault.into());
+                }
                 Answer::Notification(Some(body)) => show(&body),
                 Answer::Result { .. } | Answer::Error { .. } | Answer::Notification(None) => {}
             }

@@ -21,6 +21,8 @@ pub mod provenance;
 pub mod secret;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(windows)]
+mod windows;
 
 pub use client::Client;
 pub use codes::{Code, Exit};

@@ -34,5 +34,9 @@ pub(crate) fn credentials(fd: std::os::fd::RawFd) -> io::Result<libc::ucred> {
     let status = unsafe {
         libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERCRED, (&raw mut peer).cast(), &mut length)
     };
-    if status == 0 && length as usize == size_of::<libc::ucred>() { Ok(peer) } else { Err(io::Error::last_os_error()) }
+    if status == 0 && length as usize == size_of::<libc::ucred>() {
+        Ok(peer)
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }

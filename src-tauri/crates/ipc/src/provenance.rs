@@ -94,7 +94,9 @@ impl FileIdentity {
             device: meta.dev(),
             inode: meta.ino(),
             size: meta.size(),
-            modified: (meta.mtime() as u64).wrapping_mul(1_000_000_000).wrapping_add(meta.mtime_nsec() as u64),
+            modified: (meta.mtime() as u64)
+                .wrapping_mul(1_000_000_000)
+                .wrapping_add(meta.mtime_nsec() as u64),
             owner: if meta.uid() == 0 { FileOwner::System } else { FileOwner::Person },
         }
     }
@@ -155,14 +157,17 @@ impl Provenance {
             Some(program) => program,
             // the outermost that was skipped; rather what others wrote than ourselves, and the session only if it calls
             None => {
-                let outermost = |kinds: &[Kind]| chain.iter().rposition(|process| kinds.contains(&process.kind));
+                let outermost =
+                    |kinds: &[Kind]| chain.iter().rposition(|process| kinds.contains(&process.kind));
                 outermost(&[Kind::Shell, Kind::Interpreter]).or_else(|| outermost(&[Kind::Ours])).unwrap_or(0)
             }
         };
         if chain.is_empty() {
             return None;
         }
-        chain.truncate(chain.iter().position(|process| process.kind == Kind::Program).map_or(chain.len(), |at| at + 1));
+        chain.truncate(
+            chain.iter().position(|process| process.kind == Kind::Program).map_or(chain.len(), |at| at + 1),
+        );
         Some(Self { chain, strength, subject })
     }
 
@@ -241,7 +246,7 @@ struct Ours(Vec<PathBuf>);
 impl Ours {
     fn beside(own: &Path) -> Self {
         // the link's target too: an installation may reach its programs through links
-        let real = std::fs::canonicalize(own).ok();
+        let real = std::fs::canonicalize(own).ok().map(plain);
         let directories = [Some(own.to_owned()), real];
         Self(
             directories
@@ -256,7 +261,19 @@ impl Ours {
     }
 
     fn kind(&self, program: &Path) -> Kind {
-        if self.0.iter().any(|ours| ours == program) { Kind::Ours } else { kind::of(program) }
+        // Windows takes paths in any case
+        let same = |ours: &Path| {
+            ours == program || cfg!(windows) && ours.as_os_str().eq_ignore_ascii_case(program.as_os_str())
+        };
+        if self.0.iter().any(|ours| same(ours)) { Kind::Ours } else { kind::of(program) }
+    }
+}
+
+/// Without the prefix that Windows puts before a path that it has resolved.
+fn plain(path: PathBuf) -> PathBuf {
+    match path.to_str().and_then(|text| text.strip_prefix(r"\\?\")) {
+        Some(rest) if cfg!(windows) => PathBuf::from(rest),
+        _ => path,
     }
 }
 

@@ -64,7 +64,8 @@ pub(super) fn start_and_connect(socket: &Path, how: &StartHow) -> Result<Client,
             deadline = deadline.min(Instant::now() + OTHERS_WITHIN);
         }
         if Instant::now() >= deadline {
-            let reason = ended.unwrap_or_else(|| format!("it did not answer within {} s", START_WITHIN.as_secs()));
+            let reason =
+                ended.unwrap_or_else(|| format!("it did not answer within {} s", START_WITHIN.as_secs()));
             return Err(ClientError::NotServing { reason });
         }
         std::thread::sleep(pause);
@@ -74,7 +75,8 @@ pub(super) fn start_and_connect(socket: &Path, how: &StartHow) -> Result<Client,
 
 /// Whether the system was asked to start it. Not with directories of one's own: the system's agent has others.
 fn installed() -> bool {
-    std::env::var_os(crate::paths::HOME_VARIABLE).is_none_or(|home| home.is_empty()) && system::start_installed()
+    std::env::var_os(crate::paths::HOME_VARIABLE).is_none_or(|home| home.is_empty())
+        && system::start_installed()
 }
 
 /// The agent beside our own executable.

@@ -54,8 +54,10 @@ pub(super) fn spawn(program: &Path) -> io::Result<Box<dyn Started>> {
 /// may have left a pipe open at any number.
 fn close_on_exec() {
     let Ok(open) = std::fs::read_dir("/dev/fd") else { return };
-    let numbers: Vec<libc::c_int> =
-        open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).filter(|fd| *fd > 2).collect();
+    let numbers: Vec<libc::c_int> = open
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|fd| *fd > 2)
+        .collect();
     for fd in numbers {
         // SAFETY: sets a flag of a descriptor number; a number that has been closed meanwhile gives EBADF.
         unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
@@ -86,7 +88,9 @@ pub(super) fn start_installed() -> bool {
 #[cfg(not(target_os = "macos"))]
 pub(super) fn start_installed() -> bool {
     // a debug build is never the installed one
-    if cfg!(debug_assertions) || !unit_directories().iter().any(|dir| dir.join(identity::SYSTEMD_UNIT).is_file()) {
+    if cfg!(debug_assertions)
+        || !unit_directories().iter().any(|dir| dir.join(identity::SYSTEMD_UNIT).is_file())
+    {
         return false;
     }
     // systemctl finds the user's bus by XDG_RUNTIME_DIR, which a stripped environment lacks
@@ -102,7 +106,9 @@ pub(super) fn start_installed() -> bool {
 #[cfg(not(target_os = "macos"))]
 fn unit_directories() -> Vec<PathBuf> {
     let mut directories: Vec<PathBuf> =
-        ["/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"].map(PathBuf::from).into();
+        ["/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"]
+            .map(PathBuf::from)
+            .into();
     if let Some(home) = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute()) {
         directories.push(home.join(".config/systemd/user"));
     }

@@ -74,7 +74,9 @@ impl Looker {
                 let pidfd = open(pid).map_err(|_| Denied::Gone)?;
                 self.read(pid, pidfd, Strength::PidWithStart).map(|known| known.provenance)
             }
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ESRCH | libc::EINVAL)) => Err(Denied::Gone),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ESRCH | libc::EINVAL)) => {
+                Err(Denied::Gone)
+            }
             Err(error) => Err(Denied::Unknown(error)),
         }
     }
@@ -112,7 +114,9 @@ impl Looker {
                 io::ErrorKind::NotFound => Denied::Gone,
                 _ => Denied::Hidden(error),
             })?];
-            while let Some(above) = layers.last().filter(|_| layers.len() < MAX_CHAIN).and_then(|l| self.above(l)) {
+            while let Some(above) =
+                layers.last().filter(|_| layers.len() < MAX_CHAIN).and_then(|l| self.above(l))
+            {
                 layers.push(above);
             }
             if !alive(&layers[..1]) {
@@ -222,7 +226,8 @@ fn open(pid: u32) -> io::Result<OwnedFd> {
 /// What names a process for as long as the system runs.
 fn process_key(pidfd: &OwnedFd) -> Option<u64> {
     static PIDFS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    let pidfs = PIDFS.get_or_init(|| rustix::fs::fstatfs(pidfd).is_ok_and(|fs| fs.f_type as i64 == PIDFS_MAGIC));
+    let pidfs =
+        PIDFS.get_or_init(|| rustix::fs::fstatfs(pidfd).is_ok_and(|fs| fs.f_type as i64 == PIDFS_MAGIC));
     if *pidfs { rustix::fs::fstat(pidfd).ok().map(|stat| stat.st_ino) } else { None }
 }
 
