@@ -8,26 +8,26 @@ use crate::approvals::ApprovalError;
 use crate::disk;
 use crate::failure::{Failure, Reason};
 use crate::login::LoginError;
+use crate::view::http_code;
 use mcp_login_ipc::{Code, Fault};
 use mcp_login_oauth::error::{CallbackFault, Error as OauthError, IdTokenFault, Refusal, RegistrationRemedy};
-use mcp_login_oauth::http::{HttpFailure, NotSent, Unknown};
+use mcp_login_oauth::http::{HttpFailure, Unknown};
 use mcp_login_oauth::token::{Oddity, TokenOutcome};
 use mcp_login_vault::Error as VaultError;
 
-/// A network failure, with the host that was asked.
+/// A network failure; the caller knows the host.
 fn http(failure: &HttpFailure) -> Fault {
+    let code = match failure {
+        // Nothing was at stake here, and nobody asks again by himself.
+        HttpFailure::Unknown(Unknown::Closed | Unknown::Protocol) => Code::OddAnswer,
+        other => http_code(*other),
+    };
+    let fault = Fault::new(code);
     match failure {
-        HttpFailure::NotSent(NotSent::Tls) => Fault::new(Code::TlsFailed),
-        HttpFailure::NotSent(NotSent::Proxy) => Fault::new(Code::ProxyFailed),
-        HttpFailure::NotSent(NotSent::Timeout) | HttpFailure::Unknown(Unknown::Timeout) => {
-            Fault::new(Code::TimedOut)
-        }
-        HttpFailure::NotSent(why) => Fault::new(Code::Offline).detail("reason", why.to_string()),
-        HttpFailure::Unknown(why) => Fault::new(Code::OddAnswer).detail("reason", why.to_string()),
-        HttpFailure::TooLarge { limit } => {
-            Fault::new(Code::AnswerTooLarge).detail("limit", format!("{limit} bytes"))
-        }
-        HttpFailure::AddressRefused => Fault::new(Code::AddressRefused),
+        HttpFailure::NotSent(why) => fault.detail("reason", why.to_string()),
+        HttpFailure::Unknown(why) => fault.detail("reason", why.to_string()),
+        HttpFailure::TooLarge { limit } => fault.detail("limit", format!("{limit} bytes")),
+        HttpFailure::AddressRefused => fault,
     }
 }
 
@@ -66,8 +66,10 @@ fn oauth(error: &OauthError) -> Fault {
     match error {
         OauthError::ServerUrl(why) => Fault::new(Code::BadUrl).detail("reason", why.to_string()),
         OauthError::Random => Fault::new(Code::Internal).detail("reason", "the system gave no random bytes"),
-        OauthError::Http { failure, .. } => http(failure),
-        OauthError::Later { status, retry_after, .. } => later(*status, *retry_after),
+        OauthError::Http { host, failure, .. } => http(failure).detail("host", host.as_str()),
+        OauthError::Later { host, status, retry_after, .. } => {
+            later(*status, *retry_after).detail("host", host.as_str())
+        }
         OauthError::Malformed { .. } => Fault::new(Code::BadMetadata).detail("reason", error.to_string()),
         OauthError::ResourceMismatch { server, resource } => Fault::new(Code::ResourceMismatch)
             .detail("server", server.as_str())

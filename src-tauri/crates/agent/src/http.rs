@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use hyper_util::client::proxy::matcher::Matcher;
-use mcp_login_oauth::http::{Http, HttpFailure, NotSent, Reach, Redirects, Request, Unknown};
+use mcp_login_oauth::http::{Http, HttpFailure, NotSent, Reach, Redirects, Request, TlsFault, Unknown};
 use url::Url;
 
 use crate::address::{self, Literal, Refused};
@@ -131,7 +131,7 @@ impl SystemHttp {
         }
         let client = build(route).map_err(|error| {
             tracing::error!(error = %chain(&error), "no HTTP client could be made");
-            HttpFailure::NotSent(NotSent::Tls) // what can fail here is the trust store
+            HttpFailure::NotSent(NotSent::Tls(TlsFault::Handshake)) // what can fail here is the trust store
         })?;
         Ok(slot.get_or_init(|| client))
     }
@@ -280,8 +280,8 @@ fn classify(error: &reqwest::Error, route: Route) -> HttpFailure {
     if error.is_connect() {
         return if holds::<Refused>(error) {
             HttpFailure::AddressRefused
-        } else if holds::<rustls::Error>(error) {
-            HttpFailure::NotSent(NotSent::Tls)
+        } else if let Some(tls) = find::<rustls::Error>(error) {
+            HttpFailure::NotSent(NotSent::Tls(tls_fault(tls)))
         } else if error.is_timeout() {
             HttpFailure::NotSent(NotSent::Timeout)
         } else if route == Route::Proxied {
@@ -299,19 +299,38 @@ fn classify(error: &reqwest::Error, route: Route) -> HttpFailure {
     }
 }
 
-/// Whether an error of this type lies somewhere below. `io::Error` hides what it wraps from `source()`.
+/// What a person can do something about, told apart; the variants with a context say the same as those without.
+fn tls_fault(error: &rustls::Error) -> TlsFault {
+    use rustls::CertificateError as Certificate;
+    let rustls::Error::InvalidCertificate(error) = error else { return TlsFault::Handshake };
+    match error {
+        Certificate::Expired
+        | Certificate::ExpiredContext { .. }
+        | Certificate::NotValidYet
+        | Certificate::NotValidYetContext { .. } => TlsFault::Expired,
+        Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => TlsFault::WrongHost,
+        // Revoked, unknown issuer, wrong purpose, or the system's own word for "no".
+        _ => TlsFault::Untrusted,
+    }
+}
+
 fn holds<T: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool {
+    find::<T>(error).is_some()
+}
+
+/// The error of this type that lies somewhere below. `io::Error` hides what it wraps from `source()`.
+fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.is::<T>() {
-            return true;
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
         }
         next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => error.source(),
         };
     }
-    false
+    None
 }
 
 fn chain(error: &dyn StdError) -> String {

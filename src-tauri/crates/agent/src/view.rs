@@ -2,7 +2,7 @@
 
 use mcp_login_ipc::api;
 use mcp_login_ipc::codes::Code;
-use mcp_login_oauth::http::{HttpFailure, NotSent, Unknown};
+use mcp_login_oauth::http::{HttpFailure, NotSent, TlsFault, Unknown};
 use mcp_login_oauth::registration::RegistrationKind;
 use mcp_login_vault::Error as VaultError;
 
@@ -80,7 +80,10 @@ pub fn vault_code(error: &VaultError) -> Code {
 #[must_use]
 pub fn http_code(failure: HttpFailure) -> Code {
     match failure {
-        HttpFailure::NotSent(NotSent::Tls) => Code::TlsFailed,
+        HttpFailure::NotSent(NotSent::Tls(TlsFault::Expired)) => Code::CertificateExpired,
+        HttpFailure::NotSent(NotSent::Tls(TlsFault::WrongHost)) => Code::CertificateWrongHost,
+        HttpFailure::NotSent(NotSent::Tls(TlsFault::Untrusted)) => Code::CertificateUntrusted,
+        HttpFailure::NotSent(NotSent::Tls(TlsFault::Handshake)) => Code::TlsFailed,
         HttpFailure::NotSent(NotSent::Proxy) => Code::ProxyFailed,
         HttpFailure::NotSent(NotSent::Timeout) | HttpFailure::Unknown(Unknown::Timeout) => Code::TimedOut,
         HttpFailure::NotSent(_) => Code::Offline,

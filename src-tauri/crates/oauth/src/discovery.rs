@@ -238,7 +238,7 @@ impl<H: Http> Search<'_, H> {
             code => (StepOutcome::Absent { status: code }, Door::Unclear),
         };
         if is_later(status) {
-            self.later(Purpose::Challenge, status.as_u16(), retry_after(&response));
+            self.later(Purpose::Challenge, server.as_str(), status.as_u16(), retry_after(&response));
         }
         self.note(server.as_str(), CLAUSE, outcome);
         Ok((challenge, door))
@@ -409,7 +409,7 @@ impl<H: Http> Search<'_, H> {
         }
         let code = status.as_u16();
         if is_later(status) {
-            self.later(Purpose::Metadata, code, retry_after(&response));
+            self.later(Purpose::Metadata, endpoint.as_str(), code, retry_after(&response));
             self.note(endpoint.as_str(), clause, StepOutcome::Later { status: code });
         } else {
             self.note(endpoint.as_str(), clause, StepOutcome::Absent { status: code });
@@ -429,19 +429,24 @@ impl<H: Http> Search<'_, H> {
     }
 
     fn ended(&mut self, url: &str, clause: &'static str, purpose: Purpose, failure: HttpFailure) -> Error {
-        let error = Error::Http { purpose, failure };
+        let error = Error::Http { purpose, host: host_of(url), failure };
         self.note(url, clause, StepOutcome::Ended { why: ErrorKind::as_str(error.kind()) });
         error
     }
 
-    fn later(&mut self, purpose: Purpose, status: u16, retry_after: Option<Duration>) {
-        self.later.get_or_insert(Error::Later { purpose, status, retry_after });
+    fn later(&mut self, purpose: Purpose, url: &str, status: u16, retry_after: Option<Duration>) {
+        self.later.get_or_insert(Error::Later { purpose, host: host_of(url), status, retry_after });
     }
 
     fn note(&mut self, url: &str, clause: &'static str, outcome: StepOutcome) {
         let bare = url.split(['?', '#']).next().unwrap_or_default();
         self.trace.push(Step { url: ServerText::new(bare).to_string(), clause, outcome });
     }
+}
+
+/// The host of an address, for what people are told.
+fn host_of(url: &str) -> String {
+    Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
 enum Looked {

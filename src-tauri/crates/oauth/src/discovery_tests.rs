@@ -316,11 +316,16 @@ fn an_open_door_is_not_no_sign_in() {
 
 #[test]
 fn not_now_is_no_reason_for_a_fallback() {
-    let later = |status| Error::Later { purpose: Purpose::Metadata, status, retry_after: None };
-    assert_eq!(world().raw(PATH, 503, "").discover().0.unwrap_err(), later(503));
+    let later = |host: &str, status| Error::Later {
+        purpose: Purpose::Metadata,
+        host: host.to_owned(),
+        status,
+        retry_after: None,
+    };
+    assert_eq!(world().raw(PATH, 503, "").discover().0.unwrap_err(), later("mcp.example", 503));
     let (found, _) =
         world().page(PATH, resource(SERVER, &["https://as.example"])).raw(AS, 429, "").discover();
-    assert_eq!(found.unwrap_err(), later(429));
+    assert_eq!(found.unwrap_err(), later("as.example", 429));
     let (found, _) = world()
         .raw(PATH, 500, "")
         .page(ROOT, resource("https://mcp.example", &["https://as.example"]))

@@ -126,7 +126,8 @@ async fn register_as<H: Http>(
     method: AuthMethod,
 ) -> Result<Registration, Error> {
     let purpose = Purpose::Registration;
-    let failed = |failure| Error::Http { purpose, failure };
+    let host = endpoint.url().host_str().unwrap_or_default();
+    let failed = |failure| Error::Http { purpose, host: host.to_owned(), failure };
     let mut document = client_metadata(&request.identity, &[request.redirect_uri], method);
     if !request.scopes.is_empty() {
         document["scope"] = request.scopes.to_string().into();
@@ -152,7 +153,8 @@ async fn register_as<H: Http>(
         // Not implemented is a no, not a "later".
         501 => Err(refused(status, response.body())),
         _ if is_later(status) => {
-            Err(Error::Later { purpose, status: status.as_u16(), retry_after: retry_after(&response) })
+            let retry_after = retry_after(&response);
+            Err(Error::Later { purpose, host: host.to_owned(), status: status.as_u16(), retry_after })
         }
         _ if status.is_client_error() => Err(refused(status, response.body())),
         other => Err(Error::Malformed { purpose, fault: Malformed::Status(other) }),
@@ -437,6 +439,7 @@ mod tests {
             later,
             Error::Later {
                 purpose: Purpose::Registration,
+                host: "as.example".to_owned(),
                 status: 429,
                 retry_after: Some(Duration::from_secs(3))
             }

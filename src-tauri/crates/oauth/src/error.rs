@@ -21,18 +21,22 @@ pub enum Error {
     #[error("the system gave no random bytes")]
     Random,
     /// No whole answer.
-    #[error("{purpose} request: {failure}")]
+    #[error("{purpose} request to {host}: {failure}")]
     Http {
         /// What the request was for.
         purpose: Purpose,
+        /// Who was asked.
+        host: String,
         /// How it failed.
         failure: HttpFailure,
     },
     /// The server says "not now" (408, 425, 429, 5xx).
-    #[error("{purpose} request: the server answered {status}, try later")]
+    #[error("{purpose} request: {host} answered {status}, try later")]
     Later {
         /// What the request was for.
         purpose: Purpose,
+        /// Who was asked.
+        host: String,
         /// The status.
         status: u16,
         /// `Retry-After`, if there was one.

@@ -252,8 +252,8 @@ pub enum NotSent {
     #[error("no connection to the host")]
     Connect,
     /// The certificate or the TLS handshake was refused.
-    #[error("no trusted TLS connection")]
-    Tls,
+    #[error("no trusted TLS connection: {0}")]
+    Tls(TlsFault),
     /// The proxy refused.
     #[error("the proxy refused the connection")]
     Proxy,
@@ -263,6 +263,23 @@ pub enum NotSent {
     /// The request itself cannot be sent: no URL that HTTP knows.
     #[error("the address cannot be requested")]
     Invalid,
+}
+
+/// Why no TLS connection could be trusted. What a person does about it differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TlsFault {
+    /// The certificate's time is over, or has not come.
+    #[error("the certificate is not valid at this time")]
+    Expired,
+    /// The certificate is another host's.
+    #[error("the certificate is for another host")]
+    WrongHost,
+    /// Nobody whom this computer trusts has signed it: self-signed, or by an authority that is not known here.
+    #[error("the certificate is not from an authority that this computer trusts")]
+    Untrusted,
+    /// Any other failure of the handshake, or of this computer's trust store.
+    #[error("the TLS handshake failed")]
+    Handshake,
 }
 
 /// Why the answer to a sent request is not known.
@@ -398,7 +415,7 @@ mod tests {
     #[test]
     fn what_is_safe_to_repeat() {
         assert!(
-            HttpFailure::NotSent(NotSent::Tls).is_safe_to_repeat()
+            HttpFailure::NotSent(NotSent::Tls(TlsFault::Expired)).is_safe_to_repeat()
                 && HttpFailure::AddressRefused.is_safe_to_repeat()
         );
         assert!(!HttpFailure::Unknown(Unknown::Closed).is_safe_to_repeat());

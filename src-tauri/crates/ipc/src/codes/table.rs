@@ -318,10 +318,22 @@ codes! {
         fact "{host} cannot be reached: {reason}."
         next "Check the network connection and try again."
         cause "No network, a name that does not resolve, or a server that is down.";
+    CertificateExpired "certificate_expired" [Ours] Unreachable no
+        fact "The certificate of {host} is not valid at this time; nothing was sent."
+        next "Check this computer's clock; if it is right, ask whoever runs {host} to renew the certificate."
+        cause "A certificate that nobody renewed, or a clock that is wrong.";
+    CertificateWrongHost "certificate_wrong_host" [Ours] Unreachable no
+        fact "What answers at {host} has another host's certificate; nothing was sent."
+        next "Check the address; if it is right, ask whoever runs {host}."
+        cause "A typing mistake, a server that moved, a network that wants a sign-in of its own, or somebody in between.";
+    CertificateUntrusted "certificate_untrusted" [Ours] Unreachable no
+        fact "The certificate of {host} is not from an authority that this computer trusts; nothing was sent."
+        next "If it is your company's own authority, put that into the system's trust store; else do not sign in there."
+        cause "A self-signed certificate, a company's authority that is not installed here, or somebody in between.";
     TlsFailed "tls_failed" [Ours] Unreachable no
-        fact "The certificate of {host} cannot be trusted: {reason}."
-        next "Check the address and this computer's clock; a company's own authority belongs into the system's trust store."
-        cause "An expired or self-signed certificate, a wrong host name, or a proxy that opens https.";
+        fact "No secure connection to {host} could be made; nothing was sent."
+        next "Check the address and its port, and this computer's trust store."
+        cause "A server without https, with TLS older than 1.2, or a trust store that cannot be read.";
     ProxyFailed "proxy_failed" [Ours] Unreachable later
         fact "The proxy does not let us through to {host}: {reason}."
         next "Check the system's proxy settings."
