@@ -26,6 +26,8 @@ mod oidc_provider;
 mod person;
 mod programs;
 mod proxy;
+pub mod raw;
+mod record;
 mod sandbox;
 mod session;
 mod sign_in;
@@ -40,6 +42,8 @@ pub use oidc_provider::{Event, OidcProvider};
 pub use person::{Landing, Person, Redirect};
 pub use programs::{Build, Programs, artifacts, workspace};
 pub use proxy::Proxy;
+#[cfg(target_os = "linux")]
+pub use record::peak_memory;
 pub use sandbox::{Request, Sandbox};
 pub use session::Session;
 pub use sign_in::SignIn;

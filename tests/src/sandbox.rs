@@ -1,10 +1,12 @@
 //! The real sandbox: an authorization server and a protected MCP server on loopback, with fault switches, and with a
 //! request log that says what really arrived.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::child::Running;
 use crate::programs::{Build, Programs};
@@ -24,6 +26,7 @@ struct Ready {
     #[serde(default)]
     mcp: String,
     control: String,
+    port: u16,
 }
 
 /// One request that arrived. Secrets are short hashes, the same for the same secret.
@@ -96,6 +99,19 @@ impl Sandbox {
         &self.ready.mcp
     }
 
+    /// Where it really listens, whatever name `--origin` gives it: for a [`crate::Proxy`].
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ready.port))
+    }
+
+    /// One of its addresses by its port, so that the test needs no name.
+    fn local(&self, url: &str) -> String {
+        let mut url = Url::parse(url).unwrap_or_else(|error| panic!("the sandbox's address {url}: {error}"));
+        url.set_host(Some("127.0.0.1")).expect("http addresses have hosts");
+        url.set_port(Some(self.ready.port)).expect("http addresses have ports");
+        url.into()
+    }
+
     /// The process.
     pub fn running(&mut self) -> &mut Running {
         &mut self.running
@@ -142,7 +158,7 @@ impl Sandbox {
         });
         let answer = self
             .http
-            .post(self.mcp())
+            .post(self.local(self.mcp()))
             .bearer_auth(token)
             .header("accept", "application/json, text/event-stream")
             .json(&initialize)
@@ -152,7 +168,7 @@ impl Sandbox {
 
     /// One call of the control interface.
     pub fn control(&self, method: &str, path: &str, body: &Value) -> Value {
-        let url = format!("{}/{path}", self.ready.control.trim_end_matches('/'));
+        let url = format!("{}/{path}", self.local(&self.ready.control).trim_end_matches('/'));
         let request = match method {
             "GET" => self.http.get(&url),
             _ => self.http.post(&url).json(body),

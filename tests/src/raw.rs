@@ -1,0 +1,102 @@
+//! Bytes as an attacker sends them: to the agent's socket and to a loopback port, with no client of ours in between.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+
+use serde_json::{Value, json};
+
+use crate::home::Home;
+use crate::wait;
+
+/// Sends bytes to a TCP port, ends the sending side, and reads what comes until the other side closes. Nothing when the
+/// port takes no connection.
+pub fn tcp(address: SocketAddr, bytes: &[u8]) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(wait::LONG)).expect("a socket of ours");
+    // The other side may have had enough in the middle of it.
+    let _ = stream.write_all(bytes);
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    Some(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// A connection to the agent's socket.
+#[cfg(unix)]
+#[derive(Debug)]
+pub struct Local {
+    stream: UnixStream,
+    reader: BufReader<UnixStream>,
+}
+
+#[cfg(unix)]
+impl Local {
+    /// Connects; the agent must be running.
+    pub fn connect(home: &Home) -> Local {
+        Self::try_connect(home).unwrap_or_else(|error| panic!("the agent's socket: {error}"))
+    }
+
+    /// The same, when it may be that nobody answers.
+    pub fn try_connect(home: &Home) -> std::io::Result<Local> {
+        let stream = UnixStream::connect(home.socket())?;
+        stream.set_read_timeout(Some(wait::LONG))?;
+        stream.set_write_timeout(Some(wait::LONG))?;
+        let reader = BufReader::new(stream.try_clone()?);
+        Ok(Local { stream, reader })
+    }
+
+    /// Sends bytes. An agent that has closed the connection is no failure here: the answer tells.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Says that nothing more will come.
+    pub fn end(&mut self) {
+        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+    }
+
+    /// The next line; nothing when the agent has closed the connection. Panics when it stays silent.
+    pub fn line(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        match self.reader.read_line(&mut line) {
+            Ok(0) => None,
+            Ok(_) => Some(
+                serde_json::from_str(&line)
+                    .unwrap_or_else(|error| panic!("the agent said no JSON ({error}): {line}")),
+            ),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
+            Err(error) => panic!("the agent says nothing: {error}"),
+        }
+    }
+
+    /// One request and its answer, whole; notifications in between are passed over.
+    pub fn ask(&mut self, method: &str, params: &Value) -> Value {
+        let request = json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params });
+        self.send(format!("{request}\n").as_bytes());
+        loop {
+            let answer =
+                self.line().unwrap_or_else(|| panic!("the agent closed before it answered {method}"));
+            if answer["id"] == 7 {
+                return answer;
+            }
+        }
+    }
+
+    /// The same, and the answer has to be a result.
+    #[track_caller]
+    pub fn result(&mut self, method: &str, params: &Value) -> Value {
+        let answer = self.ask(method, params);
+        assert!(answer["error"].is_null(), "{method}: {answer}");
+        answer["result"].clone()
+    }
+
+    /// The same, and the answer has to be an error: its code.
+    #[track_caller]
+    pub fn refused(&mut self, method: &str, params: &Value) -> String {
+        let answer = self.ask(method, params);
+        let code = answer["error"]["data"]["code"].as_str();
+        code.unwrap_or_else(|| panic!("{method} was not refused: {answer}")).to_owned()
+    }
+}
