@@ -11,6 +11,7 @@ use crate::disk::{self, StateFile};
 use crate::id::AccountId;
 use crate::policy::{Policy, PolicyError};
 use mcp_login_ipc::api::{self, Caller, SubjectKind, Until};
+use mcp_login_ipc::provenance;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,8 @@ const VERSION: u64 = 1;
 const MAX_PENDING: usize = 64;
 /// Decisions that are kept. A person makes a few dozen.
 const MAX_STANDING: usize = 1024;
+/// How long a question waits. Whoever asked has long gone away; a person who comes back from lunch may still answer it.
+pub const QUESTION_SECONDS: u64 = 24 * 60 * 60;
 /// [`Until::TwelveHours`].
 const TWELVE_HOURS: Duration = Duration::from_secs(12 * 60 * 60);
 /// How often a refusal looks whether the policy file changed, so that editing it needs no restart.
@@ -56,28 +59,22 @@ pub enum Owner {
     Person,
 }
 
+impl From<provenance::FileIdentity> for FileIdentity {
+    fn from(file: provenance::FileIdentity) -> Self {
+        let provenance::FileIdentity { device, inode, size, modified, owner } = file;
+        let owner = match owner {
+            provenance::FileOwner::System => Owner::System,
+            provenance::FileOwner::Person => Owner::Person,
+        };
+        Self { device, inode, size, modified, owner }
+    }
+}
+
 impl FileIdentity {
     /// Of a file, links followed.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
-        let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-        let modified = meta.modified().ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
-        #[cfg(unix)]
-        let (device, inode, owner) = {
-            use std::os::unix::fs::MetadataExt as _;
-            // Writable by others: then its owner does not vouch for it.
-            let system = meta.uid() == 0 && meta.mode() & 0o022 == 0;
-            (meta.dev(), meta.ino(), if system { Owner::System } else { Owner::Person })
-        };
-        #[cfg(not(unix))]
-        let (device, inode, owner) = (0, 0, Owner::Person);
-        Some(Self {
-            device,
-            inode,
-            size: meta.len(),
-            modified: modified.map_or(0, |t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX)),
-            owner,
-        })
+        provenance::FileIdentity::of(path).ok().map(Self::from)
     }
 
     /// Whether `now` is still the program that was approved as `self`.
@@ -507,6 +504,7 @@ impl State {
             known.scopes.clone_from(&account.scope);
             return Decision::Unanswered { pending: known.id, asked: Asked::Again };
         }
+        self.pending.retain(|p| now.unix() < p.first_asked + QUESTION_SECONDS);
         if self.pending.len() == MAX_PENDING {
             self.pending.pop_front();
         }
@@ -692,7 +690,7 @@ mod tests {
         let mut script = house.subject("app", 7);
         script.face.script = Some("/x.js".into());
         assert!(!allowed(&house.approvals.decide(&script, &caller(), &house.account, at(1))));
-        let other = Account { id: testing::account("other").id, ..house.account.clone() };
+        let other = Account { id: AccountId::from_random([8; 10]), ..house.account.clone() };
         assert!(!allowed(&house.approvals.decide(&house.subject("app", 7), &caller(), &other, at(1))));
         house.account.scope.push("write".into());
         assert!(!allowed(&house.ask("app", at(1))), "the account can do more now");

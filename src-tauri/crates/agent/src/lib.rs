@@ -3,6 +3,7 @@
 // The doors: who may come in, and how a sign-in comes home.
 pub mod approvals;
 pub mod audit;
+pub mod events;
 #[cfg(windows)]
 mod exclusive;
 pub mod faults;
@@ -12,10 +13,14 @@ pub mod listener;
 pub mod lock;
 pub mod log;
 pub mod login;
+pub mod methods;
 pub mod policy;
 pub mod registration;
 pub mod rotate;
 pub mod scheme;
+pub mod serve;
+pub mod show;
+pub mod start;
 
 // The state and its transactions.
 pub mod accounts;

@@ -12,10 +12,11 @@ mod table;
 pub use error::LoginError;
 pub use table::{Delivered, MAX_WAITING};
 
-use crate::accounts::{Network, RedirectKind};
+use crate::accounts::RedirectKind;
 use crate::adopt::Identity;
 use crate::audit::{self, Audit};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::core::Core;
 use crate::http::Wire;
 use crate::id::AccountId;
@@ -26,12 +27,10 @@ use crate::scheme::Opener;
 use mcp_login_ipc::Code;
 use mcp_login_ipc::api::{AuditAction, AuditEntry, AuditOutcome};
 use mcp_login_oauth::callback::Callback;
-use mcp_login_oauth::http::ReachRule;
-use mcp_login_oauth::pins::Pins;
-use mcp_login_oauth::profile::Profiles;
 use mcp_login_oauth::registration::{Preregistered, RegistrationKind};
-use mcp_login_oauth::{ClientId, InitialAccessToken, Issuer, ScopeSet, ServerUrl};
+use mcp_login_oauth::{InitialAccessToken, Issuer, ScopeSet, ServerUrl};
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use table::Table;
@@ -100,29 +99,31 @@ pub struct Start {
     pub initial_access_token: Option<InitialAccessToken>,
 }
 
-/// What the settings say of one server.
-#[derive(Debug, Clone)]
-pub struct ServerSettings {
-    /// Pinned by the person.
-    pub pins: Pins,
-    /// Where connections may go.
-    pub reach: ReachRule,
-    /// The same, as it is stored with the account.
-    pub network: Network,
-    /// The person's client there.
-    pub client: Option<Preregistered>,
+/// The settings, read anew for each sign-in, so that what a person just wrote counts without a restart. A file with a
+/// mistake changes nothing: the last good one goes on.
+#[derive(Debug)]
+pub struct Settings {
+    config_dir: PathBuf,
+    last: Mutex<Arc<Config>>,
 }
 
-/// What sign-ins need of the settings; read anew for each.
-pub trait Settings: Send + Sync + 'static {
-    /// Of one server.
-    fn server(&self, server: &ServerUrl) -> ServerSettings;
-    /// The person's client at an issuer, when there is none for the server.
-    fn client_at(&self, issuer: &Issuer) -> Option<Preregistered>;
-    /// Known providers.
-    fn profiles(&self) -> Profiles;
-    /// The address of our Client ID Metadata Document for this kind of redirect.
-    fn document(&self, kind: RedirectKind) -> Option<ClientId>;
+impl Settings {
+    /// Beginning with what was read at the start.
+    #[must_use]
+    pub fn new(config_dir: PathBuf, config: Config) -> Self {
+        Self { config_dir, last: Mutex::new(Arc::new(config)) }
+    }
+
+    /// As they are now.
+    #[must_use]
+    pub fn read(&self) -> Arc<Config> {
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match Config::load(&self.config_dir) {
+            Ok(config) => *last = Arc::new(config),
+            Err(mistake) => tracing::warn!(%mistake, "the settings have a mistake; the former ones go on"),
+        }
+        last.clone()
+    }
 }
 
 /// Where a sign-in stands.
@@ -238,7 +239,7 @@ pub struct Parts {
     /// The network.
     pub http: Wire,
     /// What the person set.
-    pub settings: Arc<dyn Settings>,
+    pub settings: Arc<Settings>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Who opens our scheme; asked for each sign-in.
@@ -322,8 +323,10 @@ impl SignIns {
 
     /// A callback from any of the three doors. Returns when the sign-in it belongs to is done with it, or after
     /// [`PAGE_PATIENCE`].
-    pub async fn callback(&self, address: &str, door: Door) -> Delivered {
-        let delivered = self.deliver(address).await;
+    ///
+    /// `only`: the sign-in that a person pasted it for; another one's callback counts as unmatched then.
+    pub async fn callback(&self, address: &str, door: Door, only: Option<&SignInId>) -> Delivered {
+        let delivered = self.deliver(address, only).await;
         if let Delivered::Unmatched | Delivered::Used | Delivered::Malformed(_) = &delivered {
             let code = match &delivered {
                 Delivered::Used => Code::CallbackUsed,
@@ -341,12 +344,13 @@ impl SignIns {
         delivered
     }
 
-    async fn deliver(&self, address: &str) -> Delivered {
+    async fn deliver(&self, address: &str, only: Option<&SignInId>) -> Delivered {
         let callback = match Callback::parse(address) {
             Ok(callback) => callback,
             Err(error) => return Delivered::Malformed(Arc::new(error)),
         };
         let (words, id, watcher) = match self.table().find(&callback) {
+            Ok((_, id, _)) if only.is_some_and(|only| *only != id) => return Delivered::Unmatched,
             Ok(found) => found,
             Err(not) => return not,
         };

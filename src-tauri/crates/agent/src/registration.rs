@@ -205,6 +205,30 @@ pub async fn prepare<H: Http>(
     Err(refused.map_or(LoginError::NoRedirect, LoginError::from))
 }
 
+/// The person's client with its secret, when it was said at an earlier sign-in: it lies in the keychain, not in the settings.
+///
+/// # Errors
+/// [`LoginError::Core`] when the keychain cannot be read.
+pub async fn with_secret(
+    registrations: &Registrations,
+    client: Preregistered,
+    issuer: &Issuer,
+) -> Result<Preregistered, LoginError> {
+    use secrecy::ExposeSecret as _;
+    if client.secret.is_some() {
+        return Ok(client);
+    }
+    for record in registrations.all(issuer.as_str()) {
+        if record.kind == RegistrationKind::Preregistered
+            && record.client_id == client.id.as_str()
+            && let Some(secret) = registrations.secrets(&record.id).await?.client_secret
+        {
+            return Ok(Preregistered { secret: Some(ClientSecret::new(secret.expose_secret())), ..client });
+        }
+    }
+    Ok(client)
+}
+
 async fn fresh<H: Http>(http: &H, wanted: &Wanted<'_>, home: &Home) -> Result<Registration, OauthError> {
     let document = (wanted.document)(home.kind);
     match registration::route(wanted.metadata, None, document.as_ref())? {

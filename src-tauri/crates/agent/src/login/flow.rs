@@ -8,8 +8,10 @@ use super::{
     Target, Word,
 };
 use crate::accounts::{Accepted, Account, Network, RedirectKind};
+use crate::address::is_public;
 use crate::adopt::NewSignIn;
 use crate::clock::Moment;
+use crate::config::{Config, RedirectChoice};
 use crate::landing::Landing;
 use crate::listener::Listener;
 use crate::registration::{self, Ready, RedirectWish, Stored, Wanted};
@@ -17,13 +19,16 @@ use mcp_login_oauth::authorize::{AuthorizationRequest, PendingAuthorization};
 use mcp_login_oauth::callback::LIFE_SECONDS;
 use mcp_login_oauth::discovery::{self, Discovered, Question};
 use mcp_login_oauth::error::RefusalCode;
-use mcp_login_oauth::http::ReachRule;
+use mcp_login_oauth::http::{Reach, ReachRule};
 use mcp_login_oauth::id_token::{self, Expected, Person};
 use mcp_login_oauth::random::OsRandom;
+use mcp_login_oauth::registration::{Preregistered, RegistrationKind};
 use mcp_login_oauth::revoke::{self, Revocable};
 use mcp_login_oauth::scope::{self, ScopeSources};
 use mcp_login_oauth::token::{self, TokenOutcome, TokenSet};
-use mcp_login_oauth::{AuthorizationCode, Error as OauthError, Scope, ScopeSet, ServerUrl};
+use mcp_login_oauth::{
+    AuthorizationCode, ClientId, Error as OauthError, Issuer, RedirectUri, Scope, ScopeSet, ServerUrl,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -31,6 +36,8 @@ use tokio::task::AbortHandle;
 
 /// Tries of an exchange whose code certainly did not arrive, or that the server put off. A code lives a minute or so.
 const EXCHANGE_TRIES: u32 = 4;
+/// The name of the server is looked up to see whether it lies in a private range; discovery asks again anyway.
+const LOOKUP_TIME: Duration = Duration::from_secs(5);
 /// The longest wait between two of them.
 const EXCHANGE_WAIT: Duration = Duration::from_secs(8);
 
@@ -43,7 +50,12 @@ pub(super) async fn run(
 ) -> Result<DoneStep, LoginError> {
     let flow = Flow { sign_ins, id, start, steps };
     let place = flow.discover(&mut inbox).await?;
-    let mut wish = flow.start.redirect;
+    let mut wish = match (flow.start.redirect, place.config.redirect) {
+        (RedirectWish::Auto, RedirectChoice::Scheme) => RedirectWish::Only(RedirectKind::Scheme),
+        (RedirectWish::Auto, RedirectChoice::Loopback) => RedirectWish::Only(RedirectKind::Loopback),
+        (RedirectWish::Auto, RedirectChoice::Localhost) => RedirectWish::Only(RedirectKind::Localhost),
+        (asked, _) => asked,
+    };
     let mut stored = Stored::Use;
     loop {
         let trip = flow.open(&place, wish, stored, &mut inbox).await?;
@@ -75,8 +87,9 @@ struct Place {
     found: Discovered,
     reach: ReachRule,
     network: Network,
-    client: Option<mcp_login_oauth::registration::Preregistered>,
+    client: Option<Preregistered>,
     scopes: ScopeSet,
+    config: Arc<Config>,
 }
 
 /// A browser's way out and home.
@@ -146,16 +159,18 @@ impl Flow<'_> {
                 (account.server.clone(), Some(account))
             }
         };
-        let settings = parts.settings.server(&server);
-        let profiles = parts.settings.profiles();
+        let config = parts.settings.read();
+        let set = config.server(&server).cloned().unwrap_or_default();
+        let network = network_of(&server).await;
+        let reach = network.rule(&server, &config.allow_private_hosts);
         let former = account.as_ref().map(|a| a.metadata.issuer.clone());
         let question = Question {
             server: &server,
             challenge: None,
             prefer: self.start.issuer.as_ref().or(former.as_ref()),
-            pins: &settings.pins,
-            profiles: &profiles,
-            reach: &settings.reach,
+            pins: &set.pins,
+            profiles: &config.profiles,
+            reach: &reach,
         };
         let found = self
             .unless_cancelled(inbox, async {
@@ -170,21 +185,43 @@ impl Flow<'_> {
             parts.core.issuer_changed(&account.id, Some(issuer.as_str())).await?;
             return Err(LoginError::IssuerChanged { old: former.clone(), new: issuer.clone() });
         }
-        let client =
-            self.start.client.clone().or(settings.client).or_else(|| parts.settings.client_at(issuer));
+        let client = match self.start.client.clone().or_else(|| config.client(issuer.as_str()).cloned()) {
+            Some(client) => Some(client),
+            None => account.as_ref().and_then(|account| self.brought(account, issuer)),
+        };
+        let client = match client {
+            Some(client) => {
+                Some(registration::with_secret(parts.core.registrations(), client, issuer).await?)
+            }
+            None => None,
+        };
         // On a sign-in again what was asked before is asked again, and what the server or the person wants now besides.
         let before = account
             .as_ref()
             .map(|a| a.asked_scope.iter().filter_map(|s| Scope::new(s)).collect::<ScopeSet>());
         let scopes = scope::select(&ScopeSources {
-            asked: self.start.scopes.as_ref(),
+            asked: self.start.scopes.as_ref().or(set.scopes.as_ref()),
             challenge: found.challenge.as_ref(),
             resource: found.resource_metadata.as_ref(),
             server: &found.metadata,
             before: before.as_ref().filter(|before| !before.is_empty()),
         });
-        let network = settings.network;
-        Ok(Place { server, account, reach: settings.reach, network, client, scopes, found })
+        Ok(Place { server, account, reach, network, client, scopes, config, found })
+    }
+
+    /// The client that the person brought when this account was signed in first: it is asked for once.
+    fn brought(&self, account: &Account, issuer: &Issuer) -> Option<Preregistered> {
+        let record = self.sign_ins.inner.parts.core.registrations().get(&account.registration)?;
+        (record.kind == RegistrationKind::Preregistered && record.issuer == issuer.as_str()).then(|| {
+            Preregistered {
+                issuer: Some(issuer.clone()),
+                id: ClientId::new(record.client_id),
+                secret: None,
+                redirect_uri: (record.redirect == RedirectKind::Exact)
+                    .then(|| RedirectUri::new(record.redirect_uri)),
+                method: Some(record.auth_method),
+            }
+        })
     }
 
     /// Registers and sends the browser off.
@@ -200,7 +237,12 @@ impl Flow<'_> {
         self.step(Step::Registering { issuer: metadata.issuer.as_str().to_owned() });
         let registrations = parts.core.registrations();
         let accepted = registrations.accepted(metadata.issuer.as_str()).map(|a| a.redirect);
-        let document = |kind| parts.settings.document(kind);
+        let documents = &place.config.client_metadata;
+        let document = |kind| match kind {
+            RedirectKind::Scheme => documents.scheme.clone(),
+            RedirectKind::Loopback | RedirectKind::Localhost => documents.loopback.clone(),
+            RedirectKind::Exact => None,
+        };
         let wanted = Wanted {
             server: &place.server,
             metadata,
@@ -244,7 +286,7 @@ impl Flow<'_> {
         let sign_ins = self.sign_ins.clone();
         let task = tokio::spawn(listener.serve(move |address: String| {
             let sign_ins = sign_ins.clone();
-            async move { sign_ins.callback(&address, Door::Loopback).await.landing() }
+            async move { sign_ins.callback(&address, Door::Loopback, None).await.landing() }
         }));
         Listening(task.abort_handle())
     }
@@ -414,6 +456,28 @@ impl Flow<'_> {
                 revoke::revoke(&parts.http, &place.reach, &place.found.metadata, client, token).await;
             tracing::info!(?outcome, "gave back a token of another person");
         }
+    }
+}
+
+/// Where the server that the person typed lies: what its documents name may lie there too (an office's server and issuer,
+/// a server on this machine), and nowhere else.
+async fn network_of(server: &ServerUrl) -> Network {
+    // A literal address or a loopback name says so itself.
+    if ReachRule::new(server).for_str("https://public.example/") == Reach::Private {
+        return Network::Private;
+    }
+    let host = server.host().trim_matches(['[', ']']);
+    let port = server.url().port_or_known_default().unwrap_or(443);
+    match tokio::time::timeout(LOOKUP_TIME, tokio::net::lookup_host((host, port))).await {
+        // One public address among them: then it is a public server, whatever else its owner wrote there.
+        Ok(Ok(mut found)) => match found.next() {
+            Some(first) if !is_public(first.ip()) && found.all(|other| !is_public(other.ip())) => {
+                Network::Private
+            }
+            _ => Network::Public,
+        },
+        // Nothing is known of it (a proxy may resolve it): the narrow rule.
+        Ok(Err(_)) | Err(_) => Network::Public,
     }
 }
 

@@ -1,0 +1,741 @@
+//! What each method of the local API does, and who may ask for it.
+//!
+//! Problem: there are many methods, and one that forgets its check is a hole. Invariant: [`Doors::answer`] is the only way
+//! in; what a class of methods needs is checked there, before the method, from the one table in `ipc::method`; and a
+//! token goes out only after a decision said yes *and* the audit log took the line about it.
+
+use crate::approvals::{Approvals, Asked, Decision, Grant, Subject, Whom};
+use crate::audit::{self, Audit};
+use crate::clock::{Clock, Moment};
+use crate::core::Core;
+use crate::fetch::Want;
+use crate::id::AccountId;
+use crate::login::{
+    Delivered, Door, LoginError, OnIssuerChange, OnOtherPerson, SignInId, SignIns, Start, Step, Target,
+};
+use crate::registration::RedirectWish;
+use crate::{accounts::RedirectKind, events, faults, show};
+use mcp_login_ipc::api::{
+    self, ApprovalsMode, AuditAction, AuditEntry, AuditOutcome, Caller, Notification, RedirectChoice,
+};
+use mcp_login_ipc::envelope::{self, Id};
+use mcp_login_ipc::provenance::Provenance;
+use mcp_login_ipc::secret::{Line, Secret};
+use mcp_login_ipc::{Class, Code, Fault, Paths, Request, identity};
+use mcp_login_oauth::registration::Preregistered;
+use mcp_login_oauth::{
+    ClientId, ClientSecret, InitialAccessToken, Issuer, RedirectUri, Scope, ScopeSet, ServerUrl,
+};
+use mcp_login_vault::{Error as VaultError, Kind as VaultKind};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{mpsc, watch};
+
+/// How long a stopping agent lets requests finish: an issuer has 30 s to answer a token request, and the keychain needs a
+/// moment to store what came.
+pub const STOP_TIME: Duration = Duration::from_secs(40);
+/// Entries that `audit.read` gives when it is not said.
+const AUDIT_DEFAULT: u32 = 100;
+
+/// Who is at the other end, as the system said at accept.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Whom approvals are for; none when the system did not say.
+    pub subject: Option<Subject>,
+    /// The same for people and the audit log.
+    pub caller: Caller,
+    /// Whether it is our own command, by its file.
+    pub command: Command,
+}
+
+impl From<&Provenance> for Peer {
+    fn from(provenance: &Provenance) -> Self {
+        let subject = provenance.subject();
+        Self {
+            subject: Some(Subject {
+                face: subject.to_subject(),
+                process: (subject.pid, subject.started),
+                file: Some(subject.file.into()),
+            }),
+            caller: provenance.to_caller(),
+            command: if provenance.is_our_command() { Command::Ours } else { Command::Other },
+        }
+    }
+}
+
+/// Whether a caller is the `mcp-login` that was installed with this agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// It is, and a person decides through it.
+    Ours,
+    /// It is not.
+    Other,
+}
+
+/// What stands behind the methods.
+pub struct Doors {
+    /// The state.
+    pub core: Core,
+    /// Sign-ins under way.
+    pub sign_ins: SignIns,
+    /// Decisions.
+    pub approvals: Approvals,
+    /// The record.
+    pub audit: Audit,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where things lie.
+    pub paths: Paths,
+    /// Who decides about a program that nobody approved.
+    pub mode: ApprovalsMode,
+    /// Unix seconds.
+    pub started_at: u64,
+    /// Changes with every start.
+    pub instance: String,
+    /// Set once: the agent ends.
+    pub stop: watch::Sender<bool>,
+}
+
+type Answer = Result<Line, Fault>;
+
+impl Doors {
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// Becomes true when the agent ends.
+    #[must_use]
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
+    /// Answers one request. Total: whatever is asked, there is a line.
+    pub async fn answer(
+        self: Arc<Self>,
+        peer: Arc<Peer>,
+        id: Id,
+        request: Request,
+        notes: mpsc::Sender<Notification>,
+    ) -> Line {
+        let method = request.method();
+        let answer = match self.permit(method.class(), &peer) {
+            Ok(()) => self.perform(&peer, &id, request, notes).await,
+            Err(fault) => Err(fault.detail("method", method.name())),
+        };
+        answer.unwrap_or_else(|fault| envelope::write_error(Some(&id), &fault))
+    }
+
+    /// The one check of classes. `Use` is decided for the account that is asked for, in [`Doors::token_get`]: the only
+    /// method of that class.
+    fn permit(&self, class: Class, peer: &Peer) -> Result<(), Fault> {
+        match class {
+            Class::Look | Class::Keep => Ok(()),
+            Class::Use if peer.subject.is_some() => Ok(()),
+            Class::Use => Err(Fault::new(Code::CallerUnknown)),
+            Class::Grant if self.mode == ApprovalsMode::Terminal && peer.command == Command::Ours => Ok(()),
+            Class::Grant => Err(Fault::new(Code::NotPermitted)),
+        }
+    }
+
+    async fn perform(
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
+        id: &Id,
+        request: Request,
+        notes: mpsc::Sender<Notification>,
+    ) -> Answer {
+        match request {
+            Request::TokenGet(params) => {
+                self.token_get(peer, params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::Hello(_) => Ok(envelope::write_result(id, &self.welcome())),
+            Request::AgentStatus(_) => Ok(envelope::write_result(id, &self.status().await)),
+            Request::AccountList(_) => Ok(envelope::write_result(id, &self.account_list())),
+            Request::AccountStatus(params) => {
+                self.account_status(params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::EventsSubscribe(_) => {
+                tokio::spawn(events::forward(self.clone(), notes));
+                Ok(envelope::write_result(id, &api::Empty {}))
+            }
+            Request::AuditRead(params) => {
+                self.audit_read(params, notes).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::ApprovalList(_) => Ok(envelope::write_result(id, &self.approval_list())),
+            Request::SignInList(_) => Ok(envelope::write_result(id, &self.sign_in_list())),
+            Request::SignInStart(params) => {
+                self.sign_in_start(peer, params, notes).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::SignInWait(params) => {
+                let account = self.sign_in_end(&SignInId::new(&params.sign_in)).await?;
+                Ok(envelope::write_result(id, &api::SignInFinished { account }))
+            }
+            Request::SignInCallback(params) => {
+                self.sign_in_callback(params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::SignInCancel(params) => {
+                self.sign_ins.cancel(&SignInId::new(&params.sign_in)).await.map_err(|e| e.fault())?;
+                Ok(envelope::write_result(id, &api::Empty {}))
+            }
+            Request::SignInRedirect(params) => {
+                self.sign_in_redirect(&params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::AccountRefresh(params) => {
+                self.account_refresh(peer, &params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::AccountSignOut(params) => {
+                // Goes on when the caller goes away: a half sign-out is none.
+                let (this, peer) = (self.clone(), peer.clone());
+                let work = tokio::spawn(async move { this.sign_out(&peer, params).await });
+                let receipts = work.await.unwrap_or_else(|_| Err(Fault::new(Code::Internal)))?;
+                Ok(envelope::write_result(id, &receipts))
+            }
+            Request::AccountRename(params) => {
+                self.rename(peer, params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::AgentStop(_) => {
+                self.record(peer, AuditAction::AgentStopped, AuditOutcome::Ok, None).await?;
+                self.stop.send_replace(true);
+                Ok(envelope::write_result(id, &api::Empty {}))
+            }
+            Request::AgentPause(params) => {
+                self.core.pause(params.paused);
+                Ok(envelope::write_result(id, &api::Empty {}))
+            }
+            Request::ApprovalGrant(params) => {
+                self.approval_grant(peer, params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::ApprovalDeny(params) => {
+                self.approval_deny(peer, &params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::ApprovalRemove(params) => {
+                self.approval_remove(peer, &params).await.map(|r| envelope::write_result(id, &r))
+            }
+        }
+    }
+
+    // --- use
+
+    async fn token_get(&self, peer: &Peer, params: api::TokenGet) -> Result<api::TokenGrant, Fault> {
+        let id = self.find(&params.account)?;
+        let account = self.core.account(&id).map_err(|e| faults::failure(&e))?.account.clone();
+        let subject = peer.subject.as_ref().ok_or(Fault::new(Code::CallerUnknown))?;
+        let line = |outcome| AuditEntry {
+            account: Some(account.name.clone()),
+            server: Some(account.server.as_str().to_owned()),
+            caller: Some(peer.caller.clone()),
+            ..audit::entry(self.now().unix(), AuditAction::Token, outcome)
+        };
+        if let Err((fault, asked)) = self.decide(subject, peer, &account) {
+            if asked == Asked::First {
+                let asked = AuditEntry { action: AuditAction::ApprovalAsked, ..line(AuditOutcome::Ok) };
+                self.write(asked).await?;
+            }
+            let denied = AuditEntry { code: Some(fault.data.code.clone()), ..line(AuditOutcome::Denied) };
+            self.write(denied).await?;
+            return Err(show::about(fault, &account));
+        }
+        let want = Want { newer_than: params.newer_than, min_ttl: params.min_ttl.map(Duration::from_secs) };
+        let fetched = match self.core.fetch(&id, want).await {
+            Ok(fetched) => fetched,
+            Err(failure) => {
+                let fault = show::about(faults::failure(&failure), &account);
+                let failed = AuditEntry { code: Some(fault.data.code.clone()), ..line(AuditOutcome::Failed) };
+                self.write(failed).await?;
+                return Err(fault);
+            }
+        };
+        self.write(AuditEntry { generation: Some(fetched.generation), ..line(AuditOutcome::Ok) }).await?;
+        Ok(api::TokenGrant {
+            access_token: Secret::from(fetched.access),
+            token_type: fetched.token_type,
+            expires_at: fetched.expires_at,
+            generation: fetched.generation,
+            account: fetched.account.name.clone(),
+            server: fetched.account.server.as_str().to_owned(),
+            scope: fetched.scope,
+        })
+    }
+
+    fn decide(
+        &self,
+        subject: &Subject,
+        peer: &Peer,
+        account: &crate::accounts::Account,
+    ) -> Result<(), (Fault, Asked)> {
+        let program = subject.face.script.as_deref().unwrap_or(&subject.face.program);
+        match self.approvals.decide(subject, &peer.caller, account, self.now()) {
+            Decision::Allowed(_) => Ok(()),
+            Decision::Never { id } => {
+                let fault = Fault::new(Code::ApprovalDenied).detail("program", program);
+                Err((fault.detail("approval", id.to_string()), Asked::Again))
+            }
+            Decision::Unanswered { pending, asked } => {
+                let fault = Fault::new(Code::NotApproved).detail("program", program);
+                Err((fault.detail("pending", pending.to_string()), asked))
+            }
+        }
+    }
+
+    // --- look
+
+    fn welcome(&self) -> api::Welcome {
+        api::Welcome {
+            version: identity::SOFTWARE_VERSION.to_owned(),
+            protocol: identity::PROTOCOL,
+            pid: std::process::id(),
+            build: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
+            instance: self.instance.clone(),
+        }
+    }
+
+    async fn status(&self) -> api::AgentStatus {
+        let mut accounts = BTreeMap::new();
+        for account in self.core.views() {
+            let word = serde_json::to_value(account.state).ok().and_then(|v| v.as_str().map(str::to_owned));
+            *accounts.entry(word.unwrap_or_default()).or_insert(0) += 1;
+        }
+        api::AgentStatus {
+            version: identity::SOFTWARE_VERSION.to_owned(),
+            pid: std::process::id(),
+            started_at: self.started_at,
+            vault: self.vault().await,
+            accounts,
+            revocations_queued: u32::try_from(self.core.queued()).unwrap_or(u32::MAX),
+            approvals: self.mode,
+            paths: api::PathsView {
+                config: self.paths.config_dir.display().to_string(),
+                data: self.paths.data_dir.display().to_string(),
+                socket: self.paths.socket.display().to_string(),
+                log: Some(self.paths.data_dir.join(crate::log::FILE_NAME).display().to_string()),
+            },
+            paused: self.core.paused(),
+        }
+    }
+
+    async fn vault(&self) -> api::VaultView {
+        let vault = self.core.vault();
+        let kind = match vault.kind() {
+            VaultKind::Memory => api::VaultKind::Memory,
+            _ => api::VaultKind::Keychain,
+        };
+        // A keychain that waits for a person must not hang a question about the agent.
+        let (state, code) = match tokio::time::timeout(VAULT_PATIENCE, vault.probe()).await {
+            Ok(Ok(())) => (api::VaultState::Ready, None),
+            Ok(Err(error)) => {
+                let locked = matches!(error, VaultError::Locked | VaultError::Dismissed);
+                let code = faults::failure(&crate::failure::Failure::Vault(error)).data.code;
+                (if locked { api::VaultState::Locked } else { api::VaultState::Unavailable }, Some(code))
+            }
+            Err(_) => (api::VaultState::Unknown, Some(Code::KeychainDeadline.as_str().to_owned())),
+        };
+        api::VaultView { kind, state, code }
+    }
+
+    fn account_list(&self) -> api::Accounts {
+        api::Accounts { accounts: self.core.views() }
+    }
+
+    async fn account_status(&self, params: api::AccountStatus) -> Result<api::AccountStatusResult, Fault> {
+        let id = self.find(&params.account)?;
+        let verification = match params.verify {
+            true => Some(self.core.verify(&id).await.map_err(|e| self.failed(&id, &e))?),
+            false => None,
+        };
+        Ok(api::AccountStatusResult { account: self.account(&id)?, verification })
+    }
+
+    async fn audit_read(
+        &self,
+        params: api::AuditRead,
+        notes: mpsc::Sender<Notification>,
+    ) -> Result<api::AuditPage, Fault> {
+        let unavailable = |_| Fault::new(Code::AuditUnavailable);
+        // Subscribed before it is read, so that nothing falls between; what came twice is left out by its number.
+        let follow = params.follow.then(|| self.audit.follow());
+        let limit = params.limit.unwrap_or(AUDIT_DEFAULT) as usize;
+        let entries = self.audit.read(params.after, limit).await.map_err(unavailable)?;
+        let next = entries.last().map_or(params.after.unwrap_or(0), |entry| entry.seq);
+        if let Some(follow) = follow {
+            tokio::spawn(follow_audit(self.audit.clone(), follow, next, notes));
+        }
+        Ok(api::AuditPage { entries, next })
+    }
+
+    fn approval_list(&self) -> api::Approvals {
+        let standing = self.approvals.standing();
+        let pending = self.approvals.pending();
+        api::Approvals {
+            standing: standing.iter().map(|a| show::approval(&self.core, a)).collect(),
+            pending: pending.iter().map(|p| show::pending(&self.core, p)).collect(),
+        }
+    }
+
+    fn sign_in_list(&self) -> api::SignIns {
+        let waiting = self.sign_ins.list().into_iter().filter(|s| !s.step.is_final());
+        api::SignIns { sign_ins: waiting.map(|s| show::sign_in(&self.core, &s)).collect() }
+    }
+
+    // --- keep
+
+    async fn sign_in_start(
+        self: &Arc<Self>,
+        peer: &Peer,
+        params: api::SignInStart,
+        notes: mpsc::Sender<Notification>,
+    ) -> Result<api::SignInStarted, Fault> {
+        let start = self.start(params)?;
+        let started_at = self.now().unix();
+        let name = match &start.target {
+            Target::New { server, .. } => server.as_str().to_owned(),
+            Target::Again(id) => self.account(id)?.server,
+        };
+        let entry = AuditEntry {
+            server: Some(name),
+            caller: Some(peer.caller.clone()),
+            ..audit::entry(started_at, AuditAction::SignInStarted, AuditOutcome::Ok)
+        };
+        self.write(entry).await?;
+        let (id, steps) = self.sign_ins.start(start).map_err(|e| e.fault())?;
+        tokio::spawn(progress(self.clone(), id.clone(), steps, started_at, notes));
+        Ok(api::SignInStarted { sign_in: id.as_str().to_owned() })
+    }
+
+    fn start(&self, params: api::SignInStart) -> Result<Start, Fault> {
+        let wrong = |reason: &str| {
+            Fault::new(Code::BadParameters).detail("method", "sign_in.start").detail("reason", reason)
+        };
+        let target = match (&params.url, &params.account) {
+            (Some(url), None) => {
+                let server = ServerUrl::parse(url).map_err(|e| LoginError::from(e).fault())?;
+                if let Some(name) = &params.name {
+                    let taken = self.core.accounts().iter().any(|s| s.account.name == *name);
+                    crate::accounts::check_name(name)
+                        .and(if taken { Err(crate::accounts::NameError::Taken) } else { Ok(()) })
+                        .map_err(|e| faults::failure(&e.into()).detail("name", name.as_str()))?;
+                }
+                Target::New { server, name: params.name.clone() }
+            }
+            (None, Some(account)) if params.name.is_none() => Target::Again(self.find(account)?),
+            (None, Some(_)) => {
+                return Err(wrong("`name` is for a new account; `account.rename` changes one"));
+            }
+            _ => return Err(wrong("either `url` or `account` is needed")),
+        };
+        if params.client_id.is_none() && (params.client_secret.is_some() || params.redirect_uri.is_some()) {
+            return Err(wrong("`client_secret` and `redirect_uri` belong to a `client_id`"));
+        }
+        let client = params.client_id.map(|id| Preregistered {
+            issuer: params.issuer.as_deref().map(Issuer::new),
+            id: ClientId::new(id),
+            secret: params.client_secret.as_ref().map(|s| ClientSecret::new(s.expose())),
+            redirect_uri: params.redirect_uri.as_deref().map(RedirectUri::new),
+            method: None,
+        });
+        let scopes = match params.scopes {
+            None => None,
+            Some(words) => {
+                let scopes: Option<Vec<Scope>> = words.iter().map(|word| Scope::new(word)).collect();
+                Some(scopes.ok_or_else(|| wrong("`scopes` has a word that is no scope"))?)
+            }
+        };
+        Ok(Start {
+            target,
+            redirect: match params.redirect.unwrap_or_default() {
+                RedirectChoice::Auto => RedirectWish::Auto,
+                RedirectChoice::Scheme => RedirectWish::Only(RedirectKind::Scheme),
+                RedirectChoice::Loopback => RedirectWish::Only(RedirectKind::Loopback),
+                RedirectChoice::Localhost => RedirectWish::Only(RedirectKind::Localhost),
+            },
+            issuer: params.issuer.as_deref().map(Issuer::new),
+            scopes: scopes.map(|scopes| scopes.into_iter().collect::<ScopeSet>()),
+            prompt: params.prompt,
+            login_hint: params.login_hint,
+            on_issuer_change: params.issuer_change.map_or(OnIssuerChange::Show, |_| OnIssuerChange::Accept),
+            on_other_person: if params.replace { OnOtherPerson::Replace } else { OnOtherPerson::Refuse },
+            client,
+            initial_access_token: params
+                .registration_token
+                .as_ref()
+                .map(|t| InitialAccessToken::new(t.expose())),
+        })
+    }
+
+    async fn sign_in_end(&self, id: &SignInId) -> Result<api::Account, Fault> {
+        let steps = self.sign_ins.watch(id).ok_or(Fault::new(Code::NoSuchSignIn))?;
+        self.end_of(steps).await
+    }
+
+    async fn end_of(&self, mut steps: watch::Receiver<Step>) -> Result<api::Account, Fault> {
+        let last = steps.wait_for(Step::is_final).await.map_err(|_| Fault::new(Code::Internal))?.clone();
+        show::outcome(&self.core, &last).unwrap_or_else(|| Err(Fault::new(Code::Internal)))
+    }
+
+    async fn sign_in_callback(&self, params: api::SignInCallback) -> Result<api::SignInCalledBack, Fault> {
+        let only = params.sign_in.as_deref().map(SignInId::new);
+        match self.sign_ins.callback(params.url.trim(), Door::Api, only.as_ref()).await {
+            Delivered::Matched { id, watcher, .. } => {
+                let account = self.end_of(watcher).await?;
+                Ok(api::SignInCalledBack { sign_in: id.as_str().to_owned(), account })
+            }
+            Delivered::Used => Err(Fault::new(Code::CallbackUsed)),
+            Delivered::Unmatched => Err(Fault::new(Code::CallbackUnmatched)),
+            Delivered::Malformed(error) => Err(LoginError::Oauth((*error).clone()).fault()),
+        }
+    }
+
+    async fn sign_in_redirect(&self, params: &api::SignInRedirect) -> Result<api::Empty, Fault> {
+        let id = SignInId::new(&params.sign_in);
+        let kind = match params.kind {
+            RedirectChoice::Scheme => RedirectKind::Scheme,
+            RedirectChoice::Loopback => RedirectKind::Loopback,
+            RedirectChoice::Localhost => RedirectKind::Localhost,
+            // The other one than now.
+            RedirectChoice::Auto => {
+                let steps = self.sign_ins.watch(&id).ok_or(Fault::new(Code::NoSuchSignIn))?;
+                match &*steps.borrow() {
+                    Step::Browser(now) if now.redirect_kind == RedirectKind::Scheme => RedirectKind::Loopback,
+                    _ => RedirectKind::Scheme,
+                }
+            }
+        };
+        self.sign_ins.redirect(&id, kind).await.map_err(|e| e.fault())?;
+        Ok(api::Empty {})
+    }
+
+    async fn account_refresh(
+        &self,
+        peer: &Peer,
+        params: &api::AccountRefresh,
+    ) -> Result<api::Refreshed, Fault> {
+        let id = self.find(&params.account)?;
+        let result = self.core.refresh(&id).await.map_err(|e| self.failed(&id, &e));
+        let outcome = if result.is_ok() { AuditOutcome::Ok } else { AuditOutcome::Failed };
+        self.record(peer, AuditAction::Refresh, outcome, Some(&id)).await?;
+        let snapshot = result?;
+        let expires_at = snapshot.tokens.as_ref().and_then(|tokens| tokens.life.expires_at());
+        Ok(api::Refreshed { generation: snapshot.generation, expires_at })
+    }
+
+    async fn sign_out(&self, peer: &Peer, params: api::SignOut) -> Result<api::Receipts, Fault> {
+        let ids: Vec<AccountId> = match (&params.account, params.all) {
+            (Some(account), false) => vec![self.find(account)?],
+            (None, true) => self.core.accounts().iter().map(|s| s.account.id.clone()).collect(),
+            _ => {
+                let fault = Fault::new(Code::BadParameters).detail("method", "account.sign_out");
+                return Err(fault.detail("reason", "either `account` or `all` is needed"));
+            }
+        };
+        // All issuers at once: one that hangs must not keep the others' tokens alive.
+        let mut under_way = tokio::task::JoinSet::new();
+        for (place, id) in ids.iter().cloned().enumerate() {
+            let core = self.core.clone();
+            under_way.spawn(async move { (place, core.sign_out(&id).await) });
+        }
+        let mut done: Vec<_> = ids.iter().map(|_| None).collect();
+        while let Some(joined) = under_way.join_next().await {
+            if let Ok((place, result)) = joined {
+                done[place] = Some(result);
+            }
+        }
+        let mut receipts = Vec::new();
+        let mut first_fault = None;
+        for (id, result) in ids.iter().zip(done) {
+            match result {
+                Some(Ok(mut receipt)) => {
+                    receipt.lines.push(self.fell(id).await);
+                    let entry = AuditEntry {
+                        account: Some(receipt.account.clone()),
+                        server: Some(receipt.server.clone()),
+                        caller: Some(peer.caller.clone()),
+                        ..audit::entry(self.now().unix(), AuditAction::SignOut, AuditOutcome::Ok)
+                    };
+                    self.write(entry).await?;
+                    receipts.push(receipt);
+                }
+                Some(Err(failure)) => first_fault = first_fault.or(Some(self.failed(id, &failure))),
+                None => first_fault = first_fault.or(Some(Fault::new(Code::Internal))),
+            }
+        }
+        match first_fault {
+            // Those that worked are done and in the record; the fault is what a person must see.
+            Some(fault) => Err(fault),
+            None => Ok(api::Receipts { receipts }),
+        }
+    }
+
+    /// The receipt's line about the decisions that fell with an account.
+    async fn fell(&self, id: &AccountId) -> api::ReceiptLine {
+        let (outcome, proof) = match self.approvals.forget(id).await {
+            Ok(0) => (api::Outcome::None, None),
+            Ok(_) => (api::Outcome::Confirmed, Some(api::Proof::Deleted)),
+            Err(_) => (api::Outcome::Failed, None),
+        };
+        let at = proof.map(|_| self.now().unix());
+        api::ReceiptLine {
+            what: api::Credential::Approvals,
+            outcome,
+            proof,
+            at,
+            valid_until: None,
+            code: None,
+        }
+    }
+
+    async fn rename(&self, peer: &Peer, params: api::AccountRename) -> Result<api::AccountResult, Fault> {
+        let id = self.find(&params.account)?;
+        let renamed = self.core.rename(&id, &params.name).await;
+        renamed.map_err(|e| self.failed(&id, &e).detail("name", params.name.as_str()))?;
+        self.record(peer, AuditAction::Rename, AuditOutcome::Ok, Some(&id)).await?;
+        Ok(api::AccountResult { account: self.account(&id)? })
+    }
+
+    // --- grant
+
+    async fn approval_grant(
+        &self,
+        peer: &Peer,
+        params: api::ApprovalGrant,
+    ) -> Result<api::ApprovalGranted, Fault> {
+        let id = self.find(&params.account)?;
+        let account = self.core.account(&id).map_err(|e| faults::failure(&e))?.account.clone();
+        let wrong = |reason: &str| {
+            Fault::new(Code::BadParameters).detail("method", "approval.grant").detail("reason", reason)
+        };
+        let whom = match (&params.pending, &params.program) {
+            (Some(pending), None) => {
+                let number = number(pending)?;
+                if !self.approvals.pending().iter().any(|p| p.id == number && p.account == id) {
+                    return Err(Fault::new(Code::NoSuchApproval));
+                }
+                Whom::Pending(number)
+            }
+            (None, Some(program)) => Whom::Program(PathBuf::from(program)),
+            _ => return Err(wrong("either `pending` or `program` is needed")),
+        };
+        let grant = Grant { whom, account: Some(account), scopes: params.scopes, until: params.until };
+        let approval = self.approvals.grant(grant, self.now()).await.map_err(|e| faults::approval(&e))?;
+        let action = match approval.until {
+            api::Until::Never => AuditAction::ApprovalDenied,
+            _ => AuditAction::ApprovalGranted,
+        };
+        self.record(peer, action, AuditOutcome::Ok, Some(&id)).await?;
+        Ok(api::ApprovalGranted { approval: show::approval(&self.core, &approval) })
+    }
+
+    async fn approval_deny(&self, peer: &Peer, params: &api::ApprovalDeny) -> Result<api::Empty, Fault> {
+        let denied = self.approvals.deny(number(&params.pending)?).map_err(|e| faults::approval(&e))?;
+        self.record(peer, AuditAction::ApprovalDenied, AuditOutcome::Ok, Some(&denied.account)).await?;
+        Ok(api::Empty {})
+    }
+
+    async fn approval_remove(&self, peer: &Peer, params: &api::ApprovalRemove) -> Result<api::Empty, Fault> {
+        let removed = self.approvals.remove(number(&params.id)?).await.map_err(|e| faults::approval(&e))?;
+        self.record(peer, AuditAction::ApprovalRemoved, AuditOutcome::Ok, Some(&removed.account)).await?;
+        Ok(api::Empty {})
+    }
+
+    // --- shared
+
+    fn find(&self, text: &str) -> Result<AccountId, Fault> {
+        self.core.find(text).map_err(|e| faults::failure(&e).detail("account", text).detail("server", text))
+    }
+
+    fn account(&self, id: &AccountId) -> Result<api::Account, Fault> {
+        show::account(&self.core, id).ok_or(Fault::new(Code::NoSuchAccount))
+    }
+
+    fn failed(&self, id: &AccountId, failure: &crate::failure::Failure) -> Fault {
+        let fault = faults::failure(failure);
+        match self.core.account(id) {
+            Ok(snapshot) => show::about(fault, &snapshot.account),
+            Err(_) => fault,
+        }
+    }
+
+    async fn record(
+        &self,
+        peer: &Peer,
+        action: AuditAction,
+        outcome: AuditOutcome,
+        id: Option<&AccountId>,
+    ) -> Result<(), Fault> {
+        let account = id.and_then(|id| self.core.account(id).ok());
+        let entry = AuditEntry {
+            account: account.as_ref().map(|s| s.account.name.clone()),
+            server: account.as_ref().map(|s| s.account.server.as_str().to_owned()),
+            generation: account.as_ref().map(|s| s.generation),
+            caller: Some(peer.caller.clone()),
+            ..audit::entry(self.now().unix(), action, outcome)
+        };
+        self.write(entry).await
+    }
+
+    async fn write(&self, entry: AuditEntry) -> Result<(), Fault> {
+        self.audit.write(entry).await.map_err(|_| Fault::new(Code::AuditUnavailable))
+    }
+}
+
+/// How long `agent.status` waits for the keychain.
+const VAULT_PATIENCE: Duration = Duration::from_secs(2);
+
+fn number(text: &str) -> Result<u64, Fault> {
+    text.parse().map_err(|_| Fault::new(Code::NoSuchApproval))
+}
+
+/// Sends a sign-in's steps to the connection that began it.
+async fn progress(
+    doors: Arc<Doors>,
+    id: SignInId,
+    mut steps: watch::Receiver<Step>,
+    started_at: u64,
+    notes: mpsc::Sender<Notification>,
+) {
+    loop {
+        let step = steps.borrow_and_update().clone();
+        let last = step.is_final();
+        let step = show::step(&doors.core, &step, started_at);
+        let note = api::SignInProgress { sign_in: id.as_str().to_owned(), step };
+        if notes.send(Notification::SignInProgress(note)).await.is_err() || last {
+            return;
+        }
+        tokio::select! {
+            changed = steps.changed() => if changed.is_err() { return },
+            () = notes.closed() => return,
+        }
+    }
+}
+
+/// Sends audit entries as they are written. One who lags reads what it missed from the file.
+async fn follow_audit(
+    audit: Audit,
+    mut written: tokio::sync::broadcast::Receiver<Arc<AuditEntry>>,
+    mut last: u64,
+    notes: mpsc::Sender<Notification>,
+) {
+    loop {
+        let new = tokio::select! {
+            entry = written.recv() => match entry {
+                Ok(entry) if entry.seq > last => vec![(*entry).clone()],
+                Ok(_) => Vec::new(),
+                Err(RecvError::Lagged(_)) => match audit.read(Some(last), audit::MAX_READ).await {
+                    Ok(missed) => missed,
+                    Err(_) => return,
+                },
+                Err(RecvError::Closed) => return,
+            },
+            () = notes.closed() => return,
+        };
+        for entry in new {
+            last = entry.seq;
+            if notes.send(Notification::AuditEntry(entry)).await.is_err() {
+                return;
+            }
+        }
+    }
+}
