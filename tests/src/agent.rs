@@ -22,6 +22,8 @@ impl Agent {
     /// The same, with more environment, e.g. a fault point.
     pub fn start_with(home: &Home, environment: &[(&str, &str)]) -> Agent {
         let mut command = home.program(&home.programs().agent);
+        // Else it closes its standard error, as a program in the background should.
+        command.arg("--foreground");
         command.envs(environment.iter().copied());
         let mut running = Running::start("mcp-login-agent", &mut command);
         wait::until("the agent to answer", || {
