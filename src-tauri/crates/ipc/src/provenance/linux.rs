@@ -21,7 +21,7 @@ use super::{Denied, FileIdentity, Kind, MAX_CHAIN, Ours, Process, Provenance, St
 /// Callers whose chain is remembered. Each holds a descriptor a process: with 64 some 200 of them.
 const MAX_KNOWN: usize = 64;
 /// `PIDFS_MAGIC` of `linux/magic.h`: the inode names the process. Before, all pidfds had the same one.
-const PIDFS_MAGIC: i64 = 0x5049_4446;
+const PIDFS_MAGIC: i128 = 0x5049_4446;
 /// Bytes of a command line that are looked at: a path to a script fits.
 const MAX_COMMAND_LINE: usize = 8 * 1024;
 /// Tries to read a chain in which somebody ends meanwhile.
@@ -227,7 +227,7 @@ fn open(pid: u32) -> io::Result<OwnedFd> {
 fn process_key(pidfd: &OwnedFd) -> Option<u64> {
     static PIDFS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     let pidfs =
-        PIDFS.get_or_init(|| rustix::fs::fstatfs(pidfd).is_ok_and(|fs| fs.f_type as i64 == PIDFS_MAGIC));
+        PIDFS.get_or_init(|| rustix::fs::fstatfs(pidfd).is_ok_and(|fs| i128::from(fs.f_type) == PIDFS_MAGIC));
     if *pidfs { rustix::fs::fstat(pidfd).ok().map(|stat| stat.st_ino) } else { None }
 }
 
