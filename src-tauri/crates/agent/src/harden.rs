@@ -38,6 +38,7 @@ mod system {
     use super::{Shortfall, Stdio};
     use rustix::fs::Mode;
     use rustix::process::{Resource, Rlimit};
+    use std::os::fd::BorrowedFd;
 
     pub(super) fn at_start(stdio: Stdio, short: &mut Vec<Shortfall>) {
         let mut note = |step, result: rustix::io::Result<()>| {
@@ -106,10 +107,13 @@ mod system {
             .filter(|fd| *fd > 2)
             .collect();
         for fd in open {
-            // SAFETY: runs first in `main`, before this process opened anything: every number above 2 was inherited
-            // and no Rust object owns it. The listing's own descriptor is among them and closed by now; closing a
-            // number that is not open does nothing.
-            unsafe { rustix::io::close(fd) };
+            // SAFETY: only asks whether the number is open. The listing's own is among them, and closed by now.
+            let is_open = rustix::io::fcntl_getfd(unsafe { BorrowedFd::borrow_raw(fd) }).is_ok();
+            if is_open {
+                // SAFETY: runs first in `main`, before this process opened anything: every number above 2 was
+                // inherited and no Rust object owns it.
+                unsafe { rustix::io::close(fd) };
+            }
         }
         Ok(())
     }
