@@ -531,6 +531,7 @@ impl Doors {
                 return Err(fault.detail("reason", "either `account` or `all` is needed"));
             }
         };
+        let decisions: Vec<usize> = ids.iter().map(|id| self.decisions_about(id)).collect();
         // All issuers at once: one that hangs must not keep the others' tokens alive.
         let mut under_way = tokio::task::JoinSet::new();
         for (place, id) in ids.iter().cloned().enumerate() {
@@ -545,10 +546,10 @@ impl Doors {
         }
         let mut receipts = Vec::new();
         let mut first_fault = None;
-        for (id, result) in ids.iter().zip(done) {
+        for ((id, decisions), result) in ids.iter().zip(decisions).zip(done) {
             match result {
                 Some(Ok(mut receipt)) => {
-                    receipt.lines.push(self.fell(id).await);
+                    receipt.lines.push(self.fell(id, decisions).await);
                     let entry = AuditEntry {
                         account: Some(receipt.account.clone()),
                         server: Some(receipt.server.clone()),
@@ -569,10 +570,15 @@ impl Doors {
         }
     }
 
-    /// The receipt's line about the decisions that fell with an account.
-    async fn fell(&self, id: &AccountId) -> api::ReceiptLine {
+    fn decisions_about(&self, id: &AccountId) -> usize {
+        self.approvals.standing().iter().filter(|a| a.account == *id).count()
+    }
+
+    /// The receipt's line about the decisions that fell with an account, of which there were `before`: whoever hears of
+    /// the account's end first takes them away.
+    async fn fell(&self, id: &AccountId, before: usize) -> api::ReceiptLine {
         let (outcome, proof) = match self.approvals.forget(id).await {
-            Ok(0) => (api::Outcome::None, None),
+            Ok(_) if before == 0 => (api::Outcome::None, None),
             Ok(_) => (api::Outcome::Confirmed, Some(api::Proof::Deleted)),
             Err(_) => (api::Outcome::Failed, None),
         };

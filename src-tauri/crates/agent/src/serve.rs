@@ -70,7 +70,11 @@ impl Connection {
             }
             if self.input.len() >= MAX_LINE && !self.input.contains(&b'\n') {
                 // What follows cannot be told from the rest of this line: the connection ends.
-                send(stream, &envelope::write_error(None, &Fault::new(Code::LineTooLong))).await?;
+                send(
+                    stream,
+                    &envelope::write_error(None, &Fault::new(Code::LineTooLong).detail("limit", MAX_LINE)),
+                )
+                .await?;
                 return Ok(());
             }
             let idle = self.working.is_empty() && self.notes.strong_count() == 1;
