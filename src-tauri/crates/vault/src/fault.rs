@@ -18,6 +18,8 @@ pub const POINTS: &[&str] = &[
 
 /// Dies here with SIGKILL (Windows: an abort) if `MCP_LOGIN_FAULT` is `name` or, for the N-th time, `name:N`.
 /// Just before, the file that `MCP_LOGIN_FAULT_MARK` names is made, so that a test knows that it happened.
+/// `MCP_LOGIN_FAULT_TRACE` names a file that gets a line for every point that is passed: the list of all places where a
+/// process could have died.
 #[inline]
 pub fn point(name: &'static str) {
     #[cfg(feature = "fault-points")]
@@ -26,14 +28,30 @@ pub fn point(name: &'static str) {
     let _ = name;
 }
 
+/// Bytes that an item may have at most, if `MCP_LOGIN_FAULT_ITEM_LIMIT` says so: a Secret Service takes whatever it gets,
+/// and the writes in chunks that Windows needs could be killed on Windows only.
+#[inline]
+pub(crate) fn item_limit() -> Option<usize> {
+    #[cfg(feature = "fault-points")]
+    return std::env::var("MCP_LOGIN_FAULT_ITEM_LIMIT").ok()?.parse().ok();
+    #[cfg(not(feature = "fault-points"))]
+    None
+}
+
 #[cfg(feature = "fault-points")]
 mod armed {
     use std::collections::BTreeMap;
+    use std::io::Write;
     use std::sync::Mutex;
 
     static PASSED: Mutex<BTreeMap<&'static str, u64>> = Mutex::new(BTreeMap::new());
 
     pub(super) fn point(name: &'static str) {
+        if let Some(trace) = std::env::var_os("MCP_LOGIN_FAULT_TRACE") {
+            // One write a line: two threads of ours pass points.
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(trace);
+            let _ = file.and_then(|mut file| file.write_all(format!("{name}\n").as_bytes()));
+        }
         let Ok(wanted) = std::env::var("MCP_LOGIN_FAULT") else { return };
         let (wanted, time) = match wanted.rsplit_once(':') {
             Some((wanted, time)) => (wanted, time.parse().unwrap_or(1)),

@@ -19,7 +19,7 @@ use secrecy::SecretSlice;
 use zeroize::Zeroizing;
 
 use crate::item::seal;
-use crate::{Error, Items, Kind, PlatformFailure, Written};
+use crate::{Error, Items, Kind, PlatformFailure, Written, fault};
 
 /// The keychain of this system: macOS Keychain, Windows Credential Manager, or a Secret Service.
 pub struct Keychain {
@@ -120,6 +120,9 @@ impl Items for Keychain {
     }
 
     fn put(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        if let Some(limit) = fault::item_limit().filter(|limit| bytes.len() > *limit) {
+            return Err(Error::TooLong { bytes: bytes.len(), limit });
+        }
         match self.run(name, |entry| entry.set_secret(bytes)) {
             Ok(()) => Ok(()),
             // gone between the store's own search and its write
