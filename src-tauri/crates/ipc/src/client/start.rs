@@ -23,9 +23,15 @@ const START_WITHIN: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-/// How long after an agent that we started has left another one may need until it serves: many start at once, one
-/// takes the lock, the others leave.
+/// How long after an agent that we started has failed another one may need until it serves.
 const OTHERS_WITHIN: Duration = Duration::from_secs(3);
+/// How long an agent that is about to end may keep the next ones from starting: it still waits for what its issuers owe it.
+/// Below the 30 s after which MCP clients give up on a header helper.
+const PREDECESSOR_WITHIN: Duration = Duration::from_secs(27);
+/// The first pause before another one is started after one that left because the lock was held; then doubled.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+/// The longest such pause: fifty callers must not keep the machine busy with starting agents.
+const LONGEST_RETRY: Duration = Duration::from_secs(1);
 
 /// How to start an agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,36 +43,60 @@ pub enum StartHow {
     Program(PathBuf),
 }
 
+/// How a started program ended.
+pub(super) enum Left {
+    /// With status 0: another agent holds the lock. It serves at once, or it is about to end.
+    Quietly,
+    /// It failed; in words.
+    Failed(String),
+}
+
 /// A started program that can be asked whether it has left.
 pub(super) trait Started {
     /// How it ended, when it has.
-    fn left(&mut self) -> Option<String>;
+    fn left(&mut self) -> Option<Left>;
 }
 
 pub(super) fn start_and_connect(socket: &Path, how: &StartHow) -> Result<Client, ClientError> {
-    let mut started: Option<Box<dyn Started>> = match how {
+    let program = match how {
         StartHow::Auto if installed() => None,
-        StartHow::Auto => Some(spawn(&beside()?)?),
-        StartHow::Program(program) => Some(spawn(program)?),
+        StartHow::Auto => Some(beside()?),
+        StartHow::Program(program) => Some(program.clone()),
     };
-    let mut deadline = Instant::now() + START_WITHIN;
-    let mut pause = FIRST_PAUSE;
-    let mut ended = None;
+    let mut started = program.as_deref().map(spawn).transpose()?;
+    let begun = Instant::now();
+    let mut deadline = begun + START_WITHIN;
+    let (mut pause, mut retry) = (FIRST_PAUSE, FIRST_RETRY);
+    let (mut failed, mut again) = (None, None);
     loop {
         match Client::connect_to(socket) {
             // a lost connection: the agent is between bind and accept, or its predecessor is about to end
             Err(ClientError::NotRunning | ClientError::Lost(_)) => {}
             other => return other,
         }
-        if let Some(how) = started.as_mut().and_then(|started| started.left()) {
-            started = None;
-            ended = Some(how);
-            deadline = deadline.min(Instant::now() + OTHERS_WITHIN);
+        let now = Instant::now();
+        match started.as_mut().and_then(|started| started.left()) {
+            None => {}
+            Some(Left::Quietly) => {
+                // Many start at once and one stays; or the one that stays is on its way out, and then nobody would serve.
+                started = None;
+                deadline = begun + PREDECESSOR_WITHIN;
+                again = Some(now + retry);
+                retry = (retry * 2).min(LONGEST_RETRY);
+            }
+            Some(Left::Failed(how)) => {
+                started = None;
+                failed = Some(how);
+                deadline = deadline.min(now + OTHERS_WITHIN);
+            }
         }
-        if Instant::now() >= deadline {
-            let reason =
-                ended.unwrap_or_else(|| format!("it did not answer within {} s", START_WITHIN.as_secs()));
-            return Err(ClientError::NotServing { reason });
+        if now >= deadline {
+            let silent = || format!("it did not answer within {} s", now.duration_since(begun).as_secs());
+            return Err(ClientError::NotServing { reason: failed.unwrap_or_else(silent) });
+        }
+        if again.is_some_and(|at| now >= at) {
+            again = None;
+            started = program.as_deref().map(spawn).transpose()?;
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -6,19 +6,20 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::Started;
+use super::{Left, Started};
 use crate::identity;
 
 struct Spawned(Option<Child>);
 
 impl Started for Spawned {
-    fn left(&mut self) -> Option<String> {
+    fn left(&mut self) -> Option<Left> {
         let status = self.0.as_mut()?.try_wait().ok().flatten()?;
         self.0 = None;
         Some(match (status.code(), status.signal()) {
-            (Some(code), _) => format!("it ended with status {code}"),
-            (None, Some(signal)) => format!("signal {signal} ended it"),
-            (None, None) => "it ended".to_owned(),
+            (Some(0), _) => Left::Quietly,
+            (Some(code), _) => Left::Failed(format!("it ended with status {code}")),
+            (None, Some(signal)) => Left::Failed(format!("signal {signal} ended it")),
+            (None, None) => Left::Failed("it ended".to_owned()),
         })
     }
 }

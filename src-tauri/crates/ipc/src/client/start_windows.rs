@@ -14,13 +14,13 @@ use windows_sys::Win32::System::Threading::{
     GetExitCodeProcess, PROCESS_INFORMATION, STARTUPINFOW, WaitForSingleObject,
 };
 
-use super::Started;
+use super::{Left, Started};
 use crate::windows::wide;
 
 struct Spawned(Option<OwnedHandle>);
 
 impl Started for Spawned {
-    fn left(&mut self) -> Option<String> {
+    fn left(&mut self) -> Option<Left> {
         let process = self.0.as_ref()?.as_raw_handle();
         // SAFETY: the handle is open.
         if unsafe { WaitForSingleObject(process, 0) } != WAIT_OBJECT_0 {
@@ -30,7 +30,10 @@ impl Started for Spawned {
         // SAFETY: the handle is open and `code` lives through the call.
         unsafe { GetExitCodeProcess(process, &mut code) };
         self.0 = None;
-        Some(format!("it ended with status {code}"))
+        Some(match code {
+            0 => Left::Quietly,
+            code => Left::Failed(format!("it ended with status {code}")),
+        })
     }
 }
 
