@@ -4,18 +4,34 @@
 use crate::failure::Failure;
 use crate::fast::{Ask, Print};
 use crate::link::{Link, Start};
-use mcp_login_ipc::api::TokenGet;
+use mcp_login_ipc::Code;
+use mcp_login_ipc::api::{TokenGet, TokenGrant};
 use mcp_login_ipc::method::call;
 use secrecy::zeroize::Zeroize;
 use std::io::Write;
+
+/// How often a connection may break before that is the answer. An agent that is told to end closes what it has not read
+/// yet; its successor serves the same tokens, and asking for one may be repeated without harm. Two restarts in a row are
+/// somebody's intent, more are trouble.
+const TRIES: u32 = 3;
+
+fn get(question: &call::TokenGet) -> Result<TokenGrant, Failure> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match Link::brief(Start::IfNeeded).and_then(|mut link| link.call(question)) {
+            Err(failure) if tries < TRIES && failure.code == Code::ConnectionLost.row().code => {}
+            other => return other,
+        }
+    }
+}
 
 /// Gets a token and prints it.
 ///
 /// # Errors
 /// What to tell the person; nothing is printed on standard output then.
 pub(crate) fn hand_out(ask: &Ask) -> Result<(), Failure> {
-    let mut link = Link::brief(Start::IfNeeded)?;
-    let grant = link.call(&call::TokenGet(TokenGet {
+    let grant = get(&call::TokenGet(TokenGet {
         account: ask.account.clone(),
         newer_than: ask.newer_than,
         min_ttl: ask.min_ttl,
