@@ -61,7 +61,12 @@ pub(super) fn login(out: &Out, login: &Login) -> Result<(), Failure> {
     sign_in(
         out,
         &login.browser,
-        SignInStart { account: Some(account.id), issuer_change, replace: login.replace, ..SignInStart::default() },
+        SignInStart {
+            account: Some(account.id),
+            issuer_change,
+            replace: login.replace,
+            ..SignInStart::default()
+        },
     )
 }
 

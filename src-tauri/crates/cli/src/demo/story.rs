@@ -437,8 +437,7 @@ impl<'a> Story<'a> {
         if output.status.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
-        Err(Ended::Command { command: args.join(" "), said })
+        Err(Ended::Command { command: args.join(" "), said: said(&output.stderr) })
     }
 
     /// Token requests with a refresh token that the sandbox has seen.
@@ -469,6 +468,22 @@ impl<'a> Story<'a> {
 
 fn initialize() -> Value {
     json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "mcp-login demo", "version": env!("CARGO_PKG_VERSION")}})
+}
+
+/// What one of our commands said of its failure, for people or for programs, as one sentence with its code.
+fn said(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let last = text.lines().last().unwrap_or_default();
+    match serde_json::from_str::<Value>(last) {
+        Ok(value) => {
+            let word = |key: &str| value["error"][key].as_str().map(text::visible).unwrap_or_default();
+            format!("{} [{}]", word("fact"), word("code"))
+        }
+        Err(_) => {
+            let all = text.split_whitespace().map(text::visible).collect::<Vec<_>>().join(" ");
+            all.strip_prefix("mcp-login: ").unwrap_or(&all).to_owned()
+        }
+    }
 }
 
 fn secret(output: &Output) -> Result<SecretString, Ended> {
