@@ -73,6 +73,12 @@ impl Out {
         Self { format: Format::People, columns, live: false, color: false, color_err: false }
     }
 
+    /// The same with so many columns less, for what stands behind a margin.
+    #[must_use]
+    pub fn narrower(&self, margin: usize) -> Self {
+        Self { columns: Some(self.measure().saturating_sub(margin)), ..*self }
+    }
+
     /// Whether programs read us.
     #[must_use]
     pub fn json(&self) -> bool {

@@ -55,7 +55,7 @@ fn what(what: Credential) -> &'static str {
         Credential::RefreshToken => "Refresh token",
         Credential::AccessToken => "Access token",
         Credential::Registration => "Registration",
-        Credential::KeychainItem => "Keychain",
+        Credential::KeychainItem => "Copy kept here",
         Credential::Approvals => "Approvals",
     }
 }

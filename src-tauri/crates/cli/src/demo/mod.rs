@@ -24,7 +24,7 @@ pub(crate) fn run(out: &Out, options: &Demo) -> Result<(), Failure> {
     let _ = ctrlc::set_handler(|| stage::INTERRUPTED.store(true, Ordering::SeqCst));
     out.line(&out.paint(Ink::Strong, "MCP Login: the whole story, on this computer"));
     let intro = "A server is played for you; the accounts that you have are not touched. Everything below really happens: \
-                 real programs, real HTTP, your real keychain.";
+                 real programs, real HTTP, and your own keychain if there is one.";
     for line in text::wrap(intro, out.measure()) {
         out.line(&line);
     }

@@ -7,10 +7,10 @@ use super::person;
 use super::stage::{Stage, Trouble, interrupted};
 use crate::args::Demo;
 use crate::out::{Ink, Out};
-use crate::text;
-use crate::words;
+use crate::{receipt, text, when, words};
+use jiff::tz::TimeZone;
 use mcp_login_ipc::api::{
-    Account, AccountStatusResult, AgentStatus, AuditAction, AuditEntry, AuditOutcome, VaultState,
+    Account, AccountStatusResult, AgentStatus, AuditAction, AuditEntry, AuditOutcome, Receipts, VaultState,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -23,6 +23,8 @@ use url::Url;
 
 /// Programs that ask at the same moment.
 const CALLERS: usize = 20;
+/// What stands before every line of a step.
+const MARGIN: usize = 3;
 /// How long the agent may take to see a new policy.
 const POLICY_SEEN: Duration = Duration::from_secs(6);
 /// The demo's account.
@@ -273,10 +275,14 @@ impl<'a> Story<'a> {
         let call = json!({"name": tool, "arguments": {"text": "hello", "message": "hello"}});
         let answer = self.mcp(Some((token, session.as_deref())), "tools/call", &call)?;
         let said = answer.json().unwrap_or_default();
-        let said = said["result"]["content"][0]["text"].as_str().map(text::visible).unwrap_or_default();
+        let said = said["result"]["content"][0]["text"].as_str().unwrap_or_default();
+        // `whoami` answers with an object; whose mail address it holds is all that matters here
+        let who =
+            serde_json::from_str::<Value>(said).ok().and_then(|v| v["email"].as_str().map(text::visible));
+        let said = who.unwrap_or_else(|| text::visible(said));
         self.hold(answer.status == 200 && !said.is_empty(), "the tool answers")?;
         self.proof(&format!(
-            "The MCP server offers {}; “{tool}” was called with the token and answered: {said}",
+            "The MCP server offers {}; “{tool}” was called with the token and answered: {said}.",
             text::count(tools.len() as u64, "tool")
         ));
         Ok(())
@@ -340,9 +346,14 @@ impl<'a> Story<'a> {
         self.heading("Sign out, with a receipt")?;
         let args = ["logout", ACCOUNT];
         self.command_line(&args);
-        let status = self.stage.run(&args).stdin(Stdio::null()).status()?;
-        self.stop_if_asked()?;
-        self.hold(status.success(), "signing out works")
+        let done: Receipts = self.json(&args)?;
+        let narrow = self.out.narrower(MARGIN);
+        for one in &done.receipts {
+            for line in receipt::render(&narrow, one, when::now(), &TimeZone::system()).lines() {
+                self.out.line(&format!("   {line}"));
+            }
+        }
+        self.hold(done.receipts.len() == 1, "there is one receipt")
     }
 
     fn refused(&mut self, token: &SecretString) -> Result<(), Ended> {
@@ -368,22 +379,22 @@ impl<'a> Story<'a> {
         self.stop_if_asked()?;
         self.step += 1;
         self.out.line("");
-        let number = self.out.paint(Ink::Good, &format!("{}", self.step));
-        self.out.line(&format!("{number}  {}", self.out.paint(Ink::Strong, title)));
+        let number = self.out.paint(Ink::Good, &format!("{:>2}", self.step));
+        self.out.line(&format!("{number} {}", self.out.paint(Ink::Strong, title)));
         Ok(())
     }
 
     fn proof(&self, text: &str) {
-        for (n, line) in text::wrap(text, self.out.measure().saturating_sub(5)).iter().enumerate() {
-            let mark = if n == 0 { self.out.paint(Ink::Good, "✓") } else { " ".into() };
-            self.out.line(&format!("   {mark} {line}"));
-        }
+        self.point(Ink::Good, "✓", text);
     }
 
     fn attention(&self, text: &str) {
-        for (n, line) in text::wrap(text, self.out.measure().saturating_sub(5)).iter().enumerate() {
-            let mark = if n == 0 { self.out.paint(Ink::Attention, "!") } else { " ".into() };
-            self.out.line(&format!("   {mark} {line}"));
+        self.point(Ink::Attention, "!", text);
+    }
+
+    fn point(&self, ink: Ink, mark: &str, text: &str) {
+        for line in self.out.narrower(MARGIN).marked(ink, mark, text).lines() {
+            self.out.line(&format!("   {line}"));
         }
     }
 

@@ -100,7 +100,7 @@ codes! {
         cause "An incomplete installation, or a copy of one program only.";
     AgentStartFailed "agent_start_failed" [Ours] Agent no
         fact "The agent was started but does not serve: {reason}."
-        next "Run `mcp-login doctor`; `mcp-login-agent --log -` in a terminal shows why."
+        next "Run `mcp-login doctor`; `mcp-login-agent --foreground` in a terminal shows why."
         cause "A broken settings file, a directory that cannot be written, or no session to run in.";
     AgentStopping "agent_stopping" [Ours] Agent later
         fact "The agent is about to end."
