@@ -83,6 +83,8 @@ fn all_at_once() {
 fn what_the_issuer_does_not_offer_is_not_claimed() {
     let sandbox = Sandbox::start_with(&["--fault", "no-revocation"]);
     let home = Home::new();
+    // Keeps the registration alive, whose deletion would end the tokens as well.
+    home.signed_in(sandbox.mcp(), "personal");
     home.signed_in(sandbox.mcp(), "work");
     let token = home.run(&["token", "work"]).ok();
     let receipt = home.run(&["logout", "work", "--json"]).ok();

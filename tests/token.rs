@@ -91,7 +91,9 @@ fn a_lost_sign_in_says_so_and_deletes_nothing() {
     let refused = home.run(&["refresh", "work"]).exits(3);
     assert!(refused.stdout.is_empty() || !refused.stdout.contains("access_token"));
     assert!(!refused.stderr.is_empty(), "an error has a sentence");
-    home.run(&["token", "work"]).exits(3);
+    // Whoever has seen the old token refused gets no token; a refused refresh takes nothing from one that is still good.
+    let old = home.run(&["token", "work", "--json"]).ok().json();
+    home.run(&["token", "work", "--newer-than", &old["generation"].to_string()]).exits(3);
     let account = home.run(&["list", "--json"]).ok().json()["accounts"][0].clone();
     assert_eq!(account["state"], "needs_sign_in", "{account}");
 
