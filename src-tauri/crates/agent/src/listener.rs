@@ -9,9 +9,11 @@ use crate::landing::Landing;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use url::{Host, Url};
@@ -135,18 +137,23 @@ impl Listener {
         F: Fn(String) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Landing> + Send + 'static,
     {
-        let base: std::sync::Arc<str> = self.redirect_uri().into();
+        let base: Arc<str> = self.redirect_uri().into();
+        let matched = Arc::new(Notify::new());
         let mut connections: JoinSet<Ends> = JoinSet::new();
         loop {
             tokio::select! {
                 stream = accept(&self.sockets), if connections.len() < MAX_CONNECTIONS => {
-                    connections.spawn(answer(stream, base.clone(), deliver.clone()));
+                    connections.spawn(answer(stream, base.clone(), deliver.clone(), matched.clone()));
                 }
-                Some(done) = connections.join_next() => {
-                    if matches!(done, Ok(Ends::Yes)) {
-                        return;
-                    }
-                }
+                Some(_) = connections.join_next() => {}
+                () = matched.notified() => break,
+            }
+        }
+        // The port is free again before the page is read: the next sign-in may want the same one.
+        drop(self.sockets);
+        while let Some(done) = connections.join_next().await {
+            if matches!(done, Ok(Ends::Yes)) {
+                return;
             }
         }
     }
@@ -186,7 +193,7 @@ async fn accept(sockets: &[TcpListener]) -> TcpStream {
     .await
 }
 
-async fn answer<F, Fut>(mut stream: TcpStream, base: std::sync::Arc<str>, deliver: F) -> Ends
+async fn answer<F, Fut>(mut stream: TcpStream, base: Arc<str>, deliver: F, matched: Arc<Notify>) -> Ends
 where
     F: Fn(String) -> Fut,
     Fut: Future<Output = Landing>,
@@ -200,6 +207,13 @@ where
             Ok(url) => deliver(url).await,
         },
     };
+    let ends = match landing {
+        Landing::Done | Landing::UnderWay | Landing::NotDone => Ends::Yes,
+        Landing::Used | Landing::Unmatched | Landing::BadRequest(_) => Ends::No,
+    };
+    if ends == Ends::Yes {
+        matched.notify_one();
+    }
     let _ = timeout(REPLY_TIME, async {
         stream.write_all(&landing.response()).await?;
         stream.shutdown().await?;
@@ -213,10 +227,7 @@ where
         io::Result::Ok(())
     })
     .await;
-    match landing {
-        Landing::Done | Landing::UnderWay | Landing::NotDone => Ends::Yes,
-        Landing::Used | Landing::Unmatched | Landing::BadRequest(_) => Ends::No,
-    }
+    ends
 }
 
 enum HeadFault {
@@ -332,7 +343,7 @@ impl LoopbackUri {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
     use tokio::task::JoinHandle;
 
     type Seen = Arc<Mutex<Vec<String>>>;

@@ -8,6 +8,9 @@
 mod error;
 mod flow;
 mod table;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 pub use error::LoginError;
 pub use table::{Delivered, MAX_WAITING};
@@ -263,7 +266,7 @@ struct Inner {
 /// What a sign-in's task is told from outside.
 enum Word {
     /// A callback with its `state`.
-    Callback { callback: Callback, landed: oneshot::Sender<Landing> },
+    Callback { callback: Box<Callback>, landed: oneshot::Sender<Landing> },
     /// Try the other way.
     Redirect(RedirectKind),
     /// The person gave up.
@@ -355,7 +358,7 @@ impl SignIns {
             Err(not) => return not,
         };
         let (landed, landing) = oneshot::channel();
-        if words.send(Word::Callback { callback, landed }).await.is_err() {
+        if words.send(Word::Callback { callback: Box::new(callback), landed }).await.is_err() {
             return Delivered::Used;
         }
         let landing = match tokio::time::timeout(PAGE_PATIENCE, landing).await {

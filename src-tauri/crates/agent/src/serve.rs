@@ -175,3 +175,179 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, line: &Line) -> io::Result<
     .await
     .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::approvals::{Approvals, Subject};
+    use crate::audit::Audit;
+    use crate::http::Wire;
+    use crate::login::{Parts, Settings, SignIns};
+    use crate::methods::Command;
+    use crate::scheme::Opener;
+    use crate::testing::{Carried, House};
+    use mcp_login_ipc::api::{self, ApprovalsMode, SubjectKind};
+    use serde_json::Value;
+    use tokio::io::{AsyncBufReadExt as _, BufReader, DuplexStream};
+
+    struct Line {
+        house: House,
+        doors: Arc<Doors>,
+    }
+
+    async fn line(mode: ApprovalsMode) -> Line {
+        let house = House::new().await;
+        let audit = Audit::open(house.dir.path()).unwrap();
+        let config = house.dir.path().join("config");
+        let paths = mcp_login_ipc::Paths::under(house.dir.path()).unwrap();
+        let parts = Parts {
+            core: house.core.clone(),
+            http: Wire::new(Carried(house.script.clone())),
+            settings: Arc::new(Settings::new(config.clone(), crate::config::Config::default())),
+            clock: house.clock.clone(),
+            opener: Arc::new(|| Opener::None),
+            audit: audit.clone(),
+        };
+        let doors = Doors {
+            core: house.core.clone(),
+            sign_ins: SignIns::new(parts),
+            approvals: Approvals::open(&house.dir.path().join("data"), &config).unwrap(),
+            audit,
+            clock: house.clock.clone(),
+            paths,
+            mode,
+            started_at: 0,
+            instance: "test".into(),
+            stop: watch::channel(false).0,
+        };
+        Line { house, doors: Arc::new(doors) }
+    }
+
+    impl Line {
+        fn call(&self, command: Command) -> BufReader<DuplexStream> {
+            let (ours, theirs) = tokio::io::duplex(64 * 1024);
+            let face = api::Subject {
+                program: "/usr/bin/env".into(),
+                name: "env".into(),
+                kind: SubjectKind::Program,
+                script: None,
+            };
+            let file = crate::approvals::FileIdentity::of(std::path::Path::new("/usr/bin/env"));
+            let subject = Some(Subject { face, process: (1, 1), file });
+            let caller = api::Caller { subject: None, chain: Vec::new(), strength: api::Strength::Pinned };
+            let peer = Arc::new(Peer { subject, caller, command });
+            tokio::spawn(connection(theirs, peer, self.doors.clone()));
+            BufReader::new(ours)
+        }
+    }
+
+    async fn hear(stream: &mut BufReader<DuplexStream>) -> Value {
+        let mut text = String::new();
+        timeout(Duration::from_secs(30), stream.read_line(&mut text)).await.unwrap().unwrap();
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    async fn ask(stream: &mut BufReader<DuplexStream>, method: &str, params: Value) -> Value {
+        let request = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        stream.write_all(format!("{request}\n").as_bytes()).await.unwrap();
+        hear(stream).await
+    }
+
+    fn code(answer: &Value) -> &str {
+        answer["error"]["data"]["code"].as_str().unwrap_or("none")
+    }
+
+    #[tokio::test]
+    async fn rubbish_gets_one_answer_a_line_and_the_connection_lives() {
+        let line = line(ApprovalsMode::Policy).await;
+        let mut stream = line.call(Command::Other);
+        for rubbish in
+            [&b"\n"[..], b"{\n", b"\xff\xfe\n", b"[1]\n", b"\0\0\n", b"{\"jsonrpc\":\"2.0\",\"id\":1}\n"]
+        {
+            stream.write_all(rubbish).await.unwrap();
+            assert!(hear(&mut stream).await["error"]["code"].is_i64(), "{rubbish:?}");
+        }
+        assert_eq!(
+            ask(&mut stream, "hello", serde_json::json!({"client": "t", "version": "0", "protocol": 1}))
+                .await["result"]["instance"],
+            "test"
+        );
+        // in pieces, and several in one
+        let request = b"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"account.list\"}\r\n";
+        for byte in request {
+            stream.write_all(&[*byte]).await.unwrap();
+        }
+        assert_eq!(hear(&mut stream).await["id"], 7);
+        stream.write_all(&request.repeat(200)).await.unwrap();
+        for _ in 0..200 {
+            assert_eq!(hear(&mut stream).await["id"], 7);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_without_an_end_ends_the_connection_only() {
+        let line = line(ApprovalsMode::Policy).await;
+        let mut stream = line.call(Command::Other);
+        let mut sent = 0;
+        while sent < 2 * MAX_LINE {
+            match timeout(Duration::from_secs(5), stream.write_all(&[b'a'; 16 * 1024])).await {
+                Ok(Ok(())) => sent += 16 * 1024,
+                _ => break,
+            }
+        }
+        assert_eq!(code(&hear(&mut stream).await), "line_too_long");
+        assert_eq!(hear(&mut stream).await, Value::Null, "and then it is closed");
+        assert!(
+            ask(&mut line.call(Command::Other), "account.list", serde_json::json!({})).await["result"]
+                .is_object()
+        );
+    }
+
+    #[tokio::test]
+    async fn no_token_without_a_decision_and_no_decision_from_strangers() {
+        let line = line(ApprovalsMode::Terminal).await;
+        line.house.sign_in("work", Some(3_600)).await;
+        let mut stranger = line.call(Command::Other);
+        let get = serde_json::json!({"account": "work"});
+        let denied = ask(&mut stranger, "token.get", get.clone()).await;
+        assert_eq!(code(&denied), "not_approved");
+        let pending = denied["error"]["data"]["detail"]["pending"].as_str().unwrap().to_owned();
+        let grant = serde_json::json!({"pending": pending, "account": "work", "until": "always"});
+        assert_eq!(code(&ask(&mut stranger, "approval.grant", grant.clone()).await), "not_permitted");
+        let mut command = line.call(Command::Ours);
+        assert!(ask(&mut command, "approval.grant", grant).await["result"]["approval"].is_object());
+        assert_eq!(ask(&mut stranger, "token.get", get).await["result"]["access_token"], "access-1");
+        let record = ask(&mut stranger, "audit.read", serde_json::json!({})).await.to_string();
+        assert!(
+            record.contains("approval_asked") && record.contains("denied") && !record.contains("access-1"),
+            "{record}"
+        );
+    }
+
+    #[tokio::test]
+    async fn without_the_setting_nobody_decides_over_the_socket() {
+        let line = line(ApprovalsMode::Policy).await;
+        let mut command = line.call(Command::Ours);
+        for (method, params) in [
+            (
+                "approval.grant",
+                serde_json::json!({"program": "/bin/sh", "account": "work", "until": "always"}),
+            ),
+            ("approval.deny", serde_json::json!({"pending": "1"})),
+            ("approval.remove", serde_json::json!({"id": "1"})),
+        ] {
+            assert_eq!(code(&ask(&mut command, method, params).await), "not_permitted", "{method}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_subscriber_hears_of_the_end() {
+        let line = line(ApprovalsMode::Policy).await;
+        let mut stream = line.call(Command::Other);
+        ask(&mut stream, "events.subscribe", serde_json::json!({})).await;
+        line.doors.stop.send_replace(true);
+        assert_eq!(hear(&mut stream).await["params"]["kind"], "agent_stopping");
+        assert_eq!(hear(&mut stream).await, Value::Null);
+    }
+}

@@ -257,7 +257,7 @@ impl Flow<'_> {
             now: self.now(),
         };
         let mut ready =
-            self.unless_cancelled(inbox, registration::prepare(&parts.http, &registrations, &wanted)).await?;
+            self.unless_cancelled(inbox, registration::prepare(&parts.http, registrations, &wanted)).await?;
         let request = AuthorizationRequest {
             metadata,
             registration: &ready.registration,
