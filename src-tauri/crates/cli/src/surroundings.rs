@@ -2,7 +2,7 @@
 //! not at all; then the address is printed, and the way back is pasted.
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::{BufRead, IsTerminal};
 
 /// Where a browser can be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,16 @@ pub(crate) fn over_ssh() -> bool {
 #[must_use]
 pub(crate) fn stdin_is_terminal() -> bool {
     std::io::stdin().is_terminal()
+}
+
+/// A line that is typed; `None` at the end of the input.
+#[must_use]
+pub(crate) fn stdin_line() -> Option<String> {
+    let mut line = String::new();
+    match std::io::stdin().lock().read_line(&mut line) {
+        Ok(1..) => Some(line),
+        _ => None,
+    }
 }
 
 fn ssh(var: &dyn Fn(&str) -> Option<OsString>) -> bool {

@@ -109,8 +109,7 @@ fn ask(out: &Out, question: &str) -> bool {
     let _ = write!(err, "{} [y/N] ", out.paint_err(Ink::Strong, question));
     let _ = err.flush();
     drop(err);
-    let mut line = String::new();
-    let _ = std::io::stdin().lock().read_line(&mut line);
+    let line = surroundings::stdin_line().unwrap_or_default();
     matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
@@ -174,10 +173,11 @@ fn sign_in(out: &Out, browser: &Browser, mut start: SignInStart) -> Result<(), F
         browser: None,
         doubt: None,
     };
-    let done = waiting.run();
-    drop(waiting);
-    let done = done?;
-    finish(out, &done)
+    let done = waiting.run()?;
+    let Waiting { told, reading, .. } = waiting;
+    // the thread that reads the keyboard cannot be called back: what is typed from now on comes through it too
+    let mut answer = || if reading { typed_line(&told) } else { surroundings::stdin_line() };
+    finish(out, &done, &mut answer)
 }
 
 /// Over SSH a scheme would open an app on the wrong computer, while a dead local address stays in the address bar
@@ -189,6 +189,17 @@ fn redirect(choice: Redirect, screen: Screen) -> RedirectChoice {
         (Redirect::Scheme, _) => RedirectChoice::Scheme,
         (Redirect::Loopback, _) => RedirectChoice::Loopback,
         (Redirect::Localhost, _) => RedirectChoice::Localhost,
+    }
+}
+
+/// The next line that is typed; `None` at the end of the input and on Ctrl-C.
+fn typed_line(told: &Receiver<Event>) -> Option<String> {
+    loop {
+        match told.recv() {
+            Ok(Event::Typed(Typed::Line(line))) => return Some(line),
+            Ok(Event::Typed(Typed::End) | Event::Interrupted) | Err(_) => return None,
+            Ok(Event::Progress(_) | Event::Gone(_)) => {}
+        }
     }
 }
 
@@ -340,7 +351,10 @@ impl Waiting<'_> {
                 if self.screen == Screen::Here {
                     self.out.line(&self.out.marked(Ink::Attention, "!", "No browser could be started here."));
                 }
-                self.out.line("Open this address in a browser, on any computer:");
+                let here = url::Url::parse(address.as_str())
+                    .is_ok_and(|u| u.host().as_ref().is_some_and(crate::opener::is_loopback));
+                let place = if here { "on this computer" } else { "on any computer" };
+                self.out.line(&format!("Open this address in a browser {place}:"));
                 self.out.line("");
                 // whole, on a line of its own and unwrapped, so that it can be copied
                 self.out.line(address.as_str());
@@ -418,6 +432,7 @@ impl Waiting<'_> {
                 if let Err(failure) = answer {
                     // a wrong paste must not end a sign-in that is still good; if it is not, the agent says so
                     failure.print(self.out);
+                    self.hint(&["The sign-in that was started here still waits for its own address."]);
                 }
             }
             _ => self.hint(&["That is no address. Copy all of the browser's address bar, from http to the end, and paste it here."]),
@@ -458,7 +473,7 @@ fn registration(kind: RegistrationKind) -> &'static str {
 }
 
 /// What happened, where the tokens lie, what comes next.
-fn finish(out: &Out, done: &DoneStep) -> Result<(), Failure> {
+fn finish(out: &Out, done: &DoneStep, answer: &mut dyn FnMut() -> Option<String>) -> Result<(), Failure> {
     if out.json() {
         out.value(&json!({"event": "done", "account": done.account, "asked": done.asked, "granted": done.granted, "was": done.was}));
         return Ok(());
@@ -469,7 +484,7 @@ fn finish(out: &Out, done: &DoneStep) -> Result<(), Failure> {
     let open =
         agent.is_some_and(|a| a.approvals == ApprovalsMode::Terminal) && surroundings::stdin_is_terminal();
     if open {
-        super::offer::this_terminal(out, &done.account);
+        super::offer::this_terminal(out, &done.account, answer);
     }
     out.line("");
     out.line(&format!("Next:  mcp-login token {name}      an access token"));

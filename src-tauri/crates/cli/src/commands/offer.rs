@@ -7,17 +7,18 @@ use crate::records;
 use crate::text::visible;
 use mcp_login_ipc::api::{Account, ApprovalGrant, Empty, PendingApproval, TokenGet, Until};
 use mcp_login_ipc::method::call;
-use std::io::{BufRead, Write};
+use std::io::Write;
 
 /// Asks, and does what is answered. Nothing is said when the program is allowed already, or nothing can be asked.
-pub(super) fn this_terminal(out: &Out, account: &Account) {
+/// `answer` gives the next line that is typed.
+pub(super) fn this_terminal(out: &Out, account: &Account, answer: &mut dyn FnMut() -> Option<String>) {
     let Ok(mut link) = Link::open(Start::Never) else { return };
     let wish = TokenGet { account: account.id.clone(), newer_than: None, min_ttl: None };
     let Err(refused) = link.call(&call::TokenGet(wish)) else { return };
     let Some(id) = refused.detail.get("pending").and_then(|id| id.as_str()) else { return };
     let Ok(list) = link.call(&call::ApprovalList(Empty {})) else { return };
     let Some(question) = list.pending.into_iter().find(|p| p.id == id) else { return };
-    let Some(period) = ask(out, &question) else { return };
+    let Some(period) = ask(out, &question, answer) else { return };
     let granted = link.call(&call::ApprovalGrant(ApprovalGrant {
         pending: Some(question.id),
         program: None,
@@ -36,7 +37,7 @@ pub(super) fn this_terminal(out: &Out, account: &Account) {
     }
 }
 
-fn ask(out: &Out, question: &PendingApproval) -> Option<Until> {
+fn ask(out: &Out, question: &PendingApproval, answer: &mut dyn FnMut() -> Option<String>) -> Option<Until> {
     out.line("");
     out.line(&out.marked(
         Ink::Attention,
@@ -52,8 +53,7 @@ fn ask(out: &Out, question: &PendingApproval) -> Option<Until> {
     let _ = write!(err, "  Allow everything that runs in it? [y] for 12 hours, [a]lways, [N]o ");
     let _ = err.flush();
     drop(err);
-    let mut line = String::new();
-    let _ = std::io::stdin().lock().read_line(&mut line);
+    let line = answer().unwrap_or_default();
     match line.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Some(Until::TwelveHours),
         "a" | "always" => Some(Until::Always),

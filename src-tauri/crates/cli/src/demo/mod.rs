@@ -57,7 +57,12 @@ pub(crate) fn run(out: &Out, options: &Demo) -> Result<(), Failure> {
             out.line("Now your own:  mcp-login add https://…/mcp");
             Ok(())
         }
-        Err(story::Ended::Interrupted) => Err(Fault::new(Code::Interrupted).into()),
+        Err(story::Ended::Interrupted) => Err(Failure::own(
+            Code::Interrupted.row().code,
+            Exit::Cancelled,
+            "The demo was stopped; what it had started has been ended.",
+            "Run it again when you want to.",
+        )),
         Err(e) => Err(failure(&e)),
     }
 }
