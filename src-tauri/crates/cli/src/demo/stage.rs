@@ -154,6 +154,7 @@ fn make_home() -> Result<PathBuf, Trouble> {
     let mut last = None;
     for n in 0..64 {
         let path = base.join(format!("mcp-login-demo-{}-{n}", std::process::id()));
+        #[cfg_attr(not(unix), allow(unused_mut))] // the mode is only set where there are modes
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
