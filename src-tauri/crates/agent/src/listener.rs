@@ -130,11 +130,10 @@ impl Listener {
         format!("http://{}:{}{}", self.form.text(), self.port, self.path)
     }
 
-    /// Answers until `deliver` says that a callback matched, and its page is sent. `deliver` gets the whole callback
-    /// address and says what page to show; it is not called for anything but a GET on the path with the right host.
+    /// Answers until `deliver` says that a callback matched, and its page is sent. `deliver` says what page to show.
     pub async fn serve<F, Fut>(self, deliver: F)
     where
-        F: Fn(String) -> Fut + Clone + Send + 'static,
+        F: Fn(Arrival) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Landing> + Send + 'static,
     {
         let base: Arc<str> = self.redirect_uri().into();
@@ -157,6 +156,15 @@ impl Listener {
             }
         }
     }
+}
+
+/// What came to the listener.
+#[derive(Debug)]
+pub enum Arrival {
+    /// A GET on the path with the right host: the whole callback address.
+    Callback(String),
+    /// Anything else, and the HTTP status that it gets.
+    Rubbish(u16),
 }
 
 /// Whether the listener has done its work.
@@ -195,16 +203,16 @@ async fn accept(sockets: &[TcpListener]) -> TcpStream {
 
 async fn answer<F, Fut>(mut stream: TcpStream, base: Arc<str>, deliver: F, matched: Arc<Notify>) -> Ends
 where
-    F: Fn(String) -> Fut,
+    F: Fn(Arrival) -> Fut,
     Fut: Future<Output = Landing>,
 {
     let landing = match timeout(HEAD_TIME, read_head(&mut stream)).await {
         Err(_) => Landing::BadRequest(408),
         Ok(Err(HeadFault::Gone)) => return Ends::No,
-        Ok(Err(HeadFault::TooLarge)) => Landing::BadRequest(431),
+        Ok(Err(HeadFault::TooLarge)) => deliver(Arrival::Rubbish(431)).await,
         Ok(Ok(head)) => match Request::parse(&head).and_then(|r| r.callback(&base)) {
-            Err(status) => Landing::BadRequest(status),
-            Ok(url) => deliver(url).await,
+            Err(status) => deliver(Arrival::Rubbish(status)).await,
+            Ok(url) => deliver(Arrival::Callback(url)).await,
         },
     };
     let ends = match landing {
@@ -352,10 +360,16 @@ mod tests {
     fn start(listener: Listener) -> (Seen, JoinHandle<()>) {
         let seen = Seen::default();
         let log = seen.clone();
-        let task = tokio::spawn(listener.serve(move |url: String| {
-            let matched = url.contains("state=right");
-            log.lock().unwrap().push(url);
-            async move { if matched { Landing::Done } else { Landing::Unmatched } }
+        let task = tokio::spawn(listener.serve(move |arrival: Arrival| {
+            let landing = match arrival {
+                Arrival::Rubbish(status) => Landing::BadRequest(status),
+                Arrival::Callback(url) => {
+                    let matched = url.contains("state=right");
+                    log.lock().unwrap().push(url);
+                    if matched { Landing::Done } else { Landing::Unmatched }
+                }
+            };
+            async move { landing }
         }));
         (seen, task)
     }

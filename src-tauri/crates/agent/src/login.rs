@@ -27,8 +27,8 @@ use crate::landing::Landing;
 use crate::receipt::Receipt;
 use crate::registration::RedirectWish;
 use crate::scheme::Opener;
-use mcp_login_ipc::Code;
 use mcp_login_ipc::api::{AuditAction, AuditEntry, AuditOutcome};
+use mcp_login_ipc::{Code, Fault};
 use mcp_login_oauth::callback::Callback;
 use mcp_login_oauth::registration::{Preregistered, RegistrationKind};
 use mcp_login_oauth::{InitialAccessToken, Issuer, ScopeSet, ServerUrl};
@@ -176,6 +176,8 @@ pub struct BrowserStep {
     pub scopes: Vec<String>,
     /// How we are known there.
     pub registration: RegistrationKind,
+    /// Why the last answer that came was not believed. The right one is still waited for.
+    pub refused: Option<Fault>,
 }
 
 /// What came of a sign-in.
@@ -263,10 +265,13 @@ struct Inner {
     changes: watch::Sender<u64>,
 }
 
+/// What a sign-in's task makes of a callback: what the person is shown, or why it is not believed.
+type Landed = Result<Landing, mcp_login_oauth::Error>;
+
 /// What a sign-in's task is told from outside.
 enum Word {
-    /// A callback with its `state`.
-    Callback { callback: Box<Callback>, landed: oneshot::Sender<Landing> },
+    /// A callback with its `state`, and whom to tell what became of it.
+    Callback { callback: Box<Callback>, door: Door, landed: oneshot::Sender<Landed> },
     /// Try the other way.
     Redirect(RedirectKind),
     /// The person gave up.
@@ -329,28 +334,37 @@ impl SignIns {
     ///
     /// `only`: the sign-in that a person pasted it for; another one's callback counts as unmatched then.
     pub async fn callback(&self, address: &str, door: Door, only: Option<&SignInId>) -> Delivered {
-        let delivered = self.deliver(address, only).await;
-        if let Delivered::Unmatched | Delivered::Used | Delivered::Malformed(_) = &delivered {
-            let code = match &delivered {
-                Delivered::Used => Code::CallbackUsed,
-                Delivered::Malformed(_) => Code::CallbackMalformed,
-                _ => Code::CallbackUnmatched,
-            };
-            let entry = AuditEntry {
-                note: Some(door.word().to_owned()),
-                code: Some(code.as_str().to_owned()),
-                ..self.entry(AuditAction::StrayCallback, AuditOutcome::Denied)
-            };
-            // Nothing was changed, so nothing is undone when the audit log is out of order.
-            let _ = self.inner.parts.audit.write(entry).await;
-        }
+        let delivered = self.deliver(address, door, only).await;
+        let code = match &delivered {
+            Delivered::Matched { .. } => return delivered,
+            Delivered::Used => Code::CallbackUsed.as_str().to_owned(),
+            Delivered::Unmatched => Code::CallbackUnmatched.as_str().to_owned(),
+            Delivered::Refused(error) => LoginError::Oauth((**error).clone()).fault().data.code,
+        };
+        self.stray(code, door.word().to_owned()).await;
         delivered
     }
 
-    async fn deliver(&self, address: &str, only: Option<&SignInId>) -> Delivered {
+    /// What came to the listener and was no callback at all, by the status that it got.
+    async fn rubbish(&self, status: u16) {
+        let code = Code::CallbackMalformed.as_str().to_owned();
+        self.stray(code, format!("{}, HTTP status {status}", Door::Loopback.word())).await;
+    }
+
+    async fn stray(&self, code: String, note: String) {
+        let entry = AuditEntry {
+            note: Some(note),
+            code: Some(code),
+            ..self.entry(AuditAction::StrayCallback, AuditOutcome::Denied)
+        };
+        // Nothing was changed, so nothing is undone when the audit log is out of order.
+        let _ = self.inner.parts.audit.write(entry).await;
+    }
+
+    async fn deliver(&self, address: &str, door: Door, only: Option<&SignInId>) -> Delivered {
         let callback = match Callback::parse(address) {
             Ok(callback) => callback,
-            Err(error) => return Delivered::Malformed(Arc::new(error)),
+            Err(error) => return Delivered::Refused(Arc::new(error)),
         };
         let (words, id, watcher) = match self.table().find(&callback) {
             Ok((_, id, _)) if only.is_some_and(|only| *only != id) => return Delivered::Unmatched,
@@ -358,11 +372,12 @@ impl SignIns {
             Err(not) => return not,
         };
         let (landed, landing) = oneshot::channel();
-        if words.send(Word::Callback { callback: Box::new(callback), landed }).await.is_err() {
+        if words.send(Word::Callback { callback: Box::new(callback), door, landed }).await.is_err() {
             return Delivered::Used;
         }
         let landing = match tokio::time::timeout(PAGE_PATIENCE, landing).await {
-            Ok(Ok(landing)) => landing,
+            Ok(Ok(Ok(landing))) => landing,
+            Ok(Ok(Err(error))) => return Delivered::Refused(Arc::new(error)),
             // The task dropped it: it was over, or took another callback first.
             Ok(Err(_)) => return Delivered::Used,
             Err(_) => Landing::UnderWay,
@@ -443,8 +458,10 @@ impl SignIns {
 pub enum Door {
     /// The loopback listener.
     Loopback,
-    /// Handed in over the local API: from the custom scheme, or pasted.
+    /// Handed in over the local API, from the custom scheme or by a person.
     Api,
+    /// Pasted into the program that waits for it, which hears at once what became of it.
+    Pasted,
 }
 
 impl Door {
@@ -452,6 +469,7 @@ impl Door {
         match self {
             Door::Loopback => "loopback",
             Door::Api => "api",
+            Door::Pasted => "pasted",
         }
     }
 }

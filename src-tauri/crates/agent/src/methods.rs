@@ -478,14 +478,15 @@ impl Doors {
 
     async fn sign_in_callback(&self, params: api::SignInCallback) -> Result<api::SignInCalledBack, Fault> {
         let only = params.sign_in.as_deref().map(SignInId::new);
-        match self.sign_ins.callback(params.url.trim(), Door::Api, only.as_ref()).await {
+        let door = if only.is_some() { Door::Pasted } else { Door::Api };
+        match self.sign_ins.callback(params.url.trim(), door, only.as_ref()).await {
             Delivered::Matched { id, watcher, .. } => {
                 let account = self.end_of(watcher).await?;
                 Ok(api::SignInCalledBack { sign_in: id.as_str().to_owned(), account })
             }
             Delivered::Used => Err(Fault::new(Code::CallbackUsed)),
             Delivered::Unmatched => Err(Fault::new(Code::CallbackUnmatched)),
-            Delivered::Malformed(error) => Err(LoginError::Oauth((*error).clone()).fault()),
+            Delivered::Refused(error) => Err(LoginError::Oauth((*error).clone()).fault()),
         }
     }
 

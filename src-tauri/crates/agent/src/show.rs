@@ -49,6 +49,7 @@ pub fn step(core: &Core, step: &Step, started_at: u64) -> api::Step {
             scopes: browser.scopes.clone(),
             registration: kind(browser.registration),
             expires_at: started_at + LIFE_SECONDS,
+            refused: browser.refused.clone(),
         })),
         Step::Exchanging => api::Step::Exchanging,
         Step::Storing => api::Step::Storing,
@@ -72,6 +73,7 @@ fn done(core: &Core, done: &login::DoneStep) -> Option<api::DoneStep> {
             crate::adopt::Identity::Another { was, .. } => Some(was.clone()),
             _ => None,
         },
+        former: done.former.clone(),
     })
 }
 

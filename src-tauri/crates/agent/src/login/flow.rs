@@ -4,8 +4,8 @@
 //! who is it? → store. Every step before `adopt` can fail without a trace but a registration, which the next try uses.
 
 use super::{
-    BrowserStep, DoneStep, Door, LoginError, OnIssuerChange, OnOtherPerson, SignInId, SignIns, Start, Step,
-    Target, Word,
+    BrowserStep, DoneStep, Door, Landed, LoginError, OnIssuerChange, OnOtherPerson, SignInId, SignIns, Start,
+    Step, Target, Word,
 };
 use crate::accounts::{Accepted, Account, Network, RedirectKind};
 use crate::address::is_public;
@@ -13,12 +13,12 @@ use crate::adopt::NewSignIn;
 use crate::clock::Moment;
 use crate::config::{Config, RedirectChoice};
 use crate::landing::Landing;
-use crate::listener::Listener;
+use crate::listener::{Arrival, Listener};
 use crate::registration::{self, Ready, RedirectWish, Stored, Wanted};
 use mcp_login_oauth::authorize::{AuthorizationRequest, PendingAuthorization};
 use mcp_login_oauth::callback::LIFE_SECONDS;
 use mcp_login_oauth::discovery::{self, Discovered, Question};
-use mcp_login_oauth::error::RefusalCode;
+use mcp_login_oauth::error::{CallbackFault, RefusalCode};
 use mcp_login_oauth::http::{Reach, ReachRule};
 use mcp_login_oauth::id_token::{self, Expected, Person};
 use mcp_login_oauth::random::OsRandom;
@@ -30,6 +30,7 @@ use mcp_login_oauth::{
     AuthorizationCode, ClientId, Error as OauthError, Issuer, RedirectUri, Scope, ScopeSet, ServerUrl,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
@@ -62,7 +63,7 @@ pub(super) async fn run(
         match flow.wait(&trip, &mut inbox).await? {
             Home::Code(code, landed) => {
                 let done = flow.finish(&place, &trip, &code).await;
-                let _ = landed.send(if done.is_ok() { Landing::Done } else { Landing::NotDone });
+                let _ = landed.send(Ok(if done.is_ok() { Landing::Done } else { Landing::NotDone }));
                 return done;
             }
             Home::OtherWay(kind) => {
@@ -94,6 +95,7 @@ struct Place {
 
 /// A browser's way out and home.
 struct Trip {
+    step: Arc<BrowserStep>,
     ready: Ready,
     pending: PendingAuthorization,
     _listening: Option<Listening>,
@@ -102,6 +104,10 @@ struct Trip {
 /// How long a listener may go on after its sign-in took a callback: it may still be sending that callback's page. One
 /// whose browser came home through another door is ended then.
 const LISTENER_GRACE: Duration = Duration::from_secs(20);
+
+/// Requests at one listener that were no callback and are recorded. An attack shows in a few lines; a program that knocks
+/// all day must not push everything else out of the audit log.
+const MOST_RUBBISH: u32 = 16;
 
 /// Ends the listener when the trip is over.
 struct Listening(AbortHandle);
@@ -121,7 +127,7 @@ impl Drop for Listening {
 
 /// How the browser came home.
 enum Home {
-    Code(AuthorizationCode, oneshot::Sender<Landing>),
+    Code(AuthorizationCode, oneshot::Sender<Landed>),
     OtherWay(RedirectKind),
 }
 
@@ -270,7 +276,7 @@ impl Flow<'_> {
         let (url, pending) = request.begin(&mut OsRandom, self.now())?;
         self.sign_ins.table().expect(self.id, pending.clone());
         let listening = ready.home.listener.take().map(|listener| self.listen(listener));
-        self.step(Step::Browser(Arc::new(BrowserStep {
+        let step = Arc::new(BrowserStep {
             authorization_url: url.into(),
             redirect_uri: ready.home.uri.as_str().to_owned(),
             redirect_kind: ready.home.kind,
@@ -278,49 +284,88 @@ impl Flow<'_> {
             server: place.server.as_str().to_owned(),
             scopes: words(&place.scopes),
             registration: ready.registration.kind,
-        })));
-        Ok(Trip { ready, pending, _listening: listening })
+            refused: None,
+        });
+        self.step(Step::Browser(step.clone()));
+        Ok(Trip { step, ready, pending, _listening: listening })
     }
 
     fn listen(&self, listener: Listener) -> Listening {
         let sign_ins = self.sign_ins.clone();
-        let task = tokio::spawn(listener.serve(move |address: String| {
-            let sign_ins = sign_ins.clone();
-            async move { sign_ins.callback(&address, Door::Loopback, None).await.landing() }
+        let recorded = Arc::new(AtomicU32::new(0));
+        let task = tokio::spawn(listener.serve(move |arrival: Arrival| {
+            let (sign_ins, recorded) = (sign_ins.clone(), recorded.clone());
+            async move {
+                match arrival {
+                    Arrival::Callback(address) => {
+                        sign_ins.callback(&address, Door::Loopback, None).await.landing()
+                    }
+                    Arrival::Rubbish(status) => {
+                        if recorded.fetch_add(1, Ordering::Relaxed) < MOST_RUBBISH {
+                            sign_ins.rubbish(status).await;
+                        }
+                        Landing::BadRequest(status)
+                    }
+                }
+            }
         }));
         Listening(task.abort_handle())
     }
 
-    /// Waits for the matched callback. Others never get here.
+    /// Waits for the callback that is to be believed. One with a foreign `state` never gets here; one with the right
+    /// `state` and something else wrong (RFC 9207 §2.4) changes nothing either, but who waits hears of it.
     async fn wait(&self, trip: &Trip, inbox: &mut mpsc::Receiver<Word>) -> Result<Home, LoginError> {
         let deadline = tokio::time::sleep(Duration::from_secs(LIFE_SECONDS));
         tokio::pin!(deadline);
-        let word = tokio::select! {
-            word = inbox.recv() => word,
-            () = &mut deadline => return Err(LoginError::Expired),
-        };
-        // Whatever it is, this state has served.
-        self.sign_ins.table().retire(self.id);
-        match word {
-            Some(Word::Callback { callback, landed }) => match callback.accept(&trip.pending, self.now()) {
-                Ok(code) => {
-                    self.step(Step::Exchanging);
-                    Ok(Home::Code(code, landed))
-                }
-                Err(error) => {
-                    let _ = landed.send(Landing::NotDone);
-                    if let OauthError::AuthorizationRefused(refusal) = &error
-                        && refusal.code == RefusalCode::UnauthorizedClient
-                    {
-                        self.forget_registration(trip).await;
+        let (accepted, landed) = loop {
+            let word = tokio::select! {
+                word = inbox.recv() => word,
+                () = &mut deadline => return Err(LoginError::Expired),
+            };
+            match word {
+                Some(Word::Callback { callback, door, landed }) => {
+                    match callback.accept(&trip.pending, self.now()) {
+                        // The clock says so, whatever the timer thinks that slept with the machine.
+                        Err(OauthError::Callback(CallbackFault::Expired)) => {
+                            let _ = landed.send(Ok(Landing::NotDone));
+                            return Err(LoginError::Expired);
+                        }
+                        Err(error @ OauthError::Callback(_)) => {
+                            if door != Door::Pasted {
+                                let fault = LoginError::Oauth(error.clone()).fault();
+                                let refused = fault.detail("issuer", trip.step.issuer.as_str());
+                                let step = BrowserStep { refused: Some(refused), ..(*trip.step).clone() };
+                                self.step(Step::Browser(Arc::new(step)));
+                            }
+                            let _ = landed.send(Err(error));
+                        }
+                        accepted => break (accepted, landed),
                     }
-                    Err(error.into())
                 }
-            },
-            Some(Word::Redirect(kind)) => Ok(Home::OtherWay(kind)),
-            Some(Word::Cancel) => Err(LoginError::Cancelled),
-            // The table holds a sender as long as the sign-in waits.
-            None => Err(LoginError::Cancelled),
+                Some(Word::Redirect(kind)) => {
+                    self.sign_ins.table().retire(self.id);
+                    return Ok(Home::OtherWay(kind));
+                }
+                // The table holds a sender as long as the sign-in waits.
+                Some(Word::Cancel) | None => return Err(LoginError::Cancelled),
+            }
+        };
+        // Whatever it says, this state has served.
+        self.sign_ins.table().retire(self.id);
+        match accepted {
+            Ok(code) => {
+                self.step(Step::Exchanging);
+                Ok(Home::Code(code, landed))
+            }
+            Err(error) => {
+                let _ = landed.send(Ok(Landing::NotDone));
+                if let OauthError::AuthorizationRefused(refusal) = &error
+                    && refusal.code == RefusalCode::UnauthorizedClient
+                {
+                    self.forget_registration(trip).await;
+                }
+                Err(error.into())
+            }
         }
     }
 

@@ -33,8 +33,8 @@ pub enum Delivered {
     Used,
     /// No sign-in has this state.
     Unmatched,
-    /// No callback at all.
-    Malformed(Arc<mcp_login_oauth::Error>),
+    /// No callback at all, or one that is not to be believed: the sign-in that it was for, if any, waits on.
+    Refused(Arc<mcp_login_oauth::Error>),
 }
 
 impl Delivered {
@@ -44,7 +44,7 @@ impl Delivered {
         match self {
             Delivered::Matched { landing, .. } => *landing,
             Delivered::Used => Landing::Used,
-            Delivered::Unmatched | Delivered::Malformed(_) => Landing::Unmatched,
+            Delivered::Unmatched | Delivered::Refused(_) => Landing::Unmatched,
         }
     }
 }

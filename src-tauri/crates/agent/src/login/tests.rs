@@ -184,26 +184,38 @@ async fn no_callback_but_the_right_one_does_anything_and_that_one_works_once() {
 }
 
 #[tokio::test]
-async fn an_answer_of_another_issuer_ends_it_before_the_code_is_sent() {
-    for parameters in [
-        format!("code=x&iss={ELSEWHERE}"),
-        format!("code=x&iss={ISSUER}/"),
-        "code=x".to_owned(),
-        format!("error=access_denied&error_description=evil&iss={ELSEWHERE}"),
+async fn an_answer_of_another_issuer_is_refused_and_the_right_one_still_taken() {
+    let stage = Stage::new(Opener::None).await;
+    stage.names(ISSUER);
+    stage.registers("c1");
+    let (id, mut steps) = stage.start(new());
+    let browser = browser(&mut steps).await;
+    let elsewhere = browser.redirect_uri.replace("/callback", "/elsewhere");
+    for (base, parameters, code) in [
+        (&browser.redirect_uri, format!("code=x&iss={ELSEWHERE}"), "callback_issuer"),
+        (&browser.redirect_uri, format!("code=x&iss={ISSUER}/"), "callback_issuer"),
+        (&browser.redirect_uri, "code=x".to_owned(), "callback_issuer"),
+        (
+            &browser.redirect_uri,
+            format!("error=access_denied&error_description=evil&iss={ELSEWHERE}"),
+            "callback_issuer",
+        ),
+        (&elsewhere, format!("code=x&iss={ISSUER}"), "callback_malformed"),
     ] {
-        let stage = Stage::new(Opener::None).await;
-        stage.names(ISSUER);
-        stage.registers("c1");
-        let (_, mut steps) = stage.start(new());
-        let browser = browser(&mut steps).await;
-        let address = format!("{}?{parameters}&state={}", browser.redirect_uri, state(&browser));
+        let address = format!("{base}?{parameters}&state={}", state(&browser));
         let delivered = stage.sign_ins.callback(&address, Door::Api, None).await;
-        assert_eq!(delivered.landing(), Landing::NotDone, "{parameters}");
-        let last = end(&mut steps).await;
-        assert_eq!(code_of(&last), "callback_issuer", "{parameters}");
-        assert!(!format!("{last:?}").contains("evil"), "what an unknown issuer said is not shown");
-        assert_eq!(stage.asked(Purpose::Token), 0);
+        assert_eq!(delivered.landing(), Landing::Unmatched, "{parameters}");
+        // Who waits hears why, and nothing of what an unknown issuer said.
+        let Step::Browser(told) = &*steps.borrow() else { panic!("{parameters}: it waits no longer") };
+        assert_eq!(told.refused.as_ref().unwrap().data.code, code, "{parameters}");
+        assert!(!format!("{told:?}").contains("evil"));
+        assert_eq!(told.authorization_url, browser.authorization_url);
+        assert_eq!(stage.audit.read(None, 1).await.unwrap()[0].code.as_deref(), Some(code), "{parameters}");
     }
+    assert_eq!(stage.asked(Purpose::Token), 0);
+    let delivered = stage.sign_ins.callback(&right(&browser, ISSUER), Door::Pasted, Some(&id)).await;
+    assert_eq!(delivered.landing(), Landing::Done);
+    assert!(matches!(end(&mut steps).await, Step::Done(_)));
 }
 
 #[tokio::test]

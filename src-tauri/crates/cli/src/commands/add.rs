@@ -14,7 +14,7 @@ use crate::out::{Ink, Out};
 use crate::progress::Progress;
 use crate::surroundings::{self, Screen};
 use crate::text::{self, quoted, visible};
-use crate::{domain, when, words};
+use crate::{domain, receipt, when, words};
 use mcp_login_ipc::api::{
     AccountStatus, ApprovalsMode, BrowserStep, DoneStep, Empty, IssuerChange, IssuerChangeChoice,
     Notification, RedirectChoice, RedirectKind, RegistrationKind, Revocation, SignInCallback, SignInProgress,
@@ -271,7 +271,17 @@ impl Waiting<'_> {
         match step {
             Step::Discovering => {}
             Step::Registering { issuer } => self.busy(&format!("Registering at {}", domain::host(&issuer))),
-            Step::Browser(step) => self.show(*step)?,
+            Step::Browser(mut step) => {
+                let refused = step.refused.take();
+                let known =
+                    self.browser.as_ref().is_some_and(|(_, b)| b.authorization_url == step.authorization_url);
+                if !known {
+                    self.show(*step)?;
+                }
+                if let Some(fault) = refused {
+                    self.refused(fault);
+                }
+            }
             Step::Exchanging => {
                 self.quiet();
                 self.busy("Exchanging the code for tokens");
@@ -289,6 +299,21 @@ impl Waiting<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Something came back that is not to be believed. What the person began still waits for the right answer.
+    fn refused(&self, fault: Fault) {
+        let failure = Failure::from(fault);
+        if self.out.json() {
+            let mut event = failure.for_programs();
+            event["event"] = "answer_refused".into();
+            self.out.value(&event);
+        } else {
+            failure.print(self.out);
+            self.hint(&[
+                "Nothing was changed, and the sign-in still waits for the right answer. Ctrl-C gives it up.",
+            ]);
+        }
     }
 
     fn busy(&mut self, text: &str) {
@@ -475,11 +500,15 @@ fn registration(kind: RegistrationKind) -> &'static str {
 /// What happened, where the tokens lie, what comes next.
 fn finish(out: &Out, done: &DoneStep, answer: &mut dyn FnMut() -> Option<String>) -> Result<(), Failure> {
     if out.json() {
-        out.value(&json!({"event": "done", "account": done.account, "asked": done.asked, "granted": done.granted, "was": done.was}));
+        out.value(&json!({"event": "done", "account": done.account, "asked": done.asked, "granted": done.granted, "was": done.was, "former": done.former}));
         return Ok(());
     }
     let agent = Link::open(Start::Never).and_then(|mut link| link.call(&call::AgentStatus(Empty {}))).ok();
     out.line(&summary(out, done, agent.as_ref().map(|a| a.vault.kind), when::now()));
+    if let Some(former) = &done.former {
+        out.line("");
+        out.line(&receipt::render(out, former, when::now(), &jiff::tz::TimeZone::system()));
+    }
     let name = quoted(&visible(&done.account.name));
     let open =
         agent.is_some_and(|a| a.approvals == ApprovalsMode::Terminal) && surroundings::stdin_is_terminal();

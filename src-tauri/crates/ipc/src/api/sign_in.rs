@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, RedirectKind, RegistrationKind};
+use super::receipt::Receipt;
 use crate::fault::Fault;
 use crate::secret::{self, Secret};
 
@@ -199,6 +200,10 @@ pub struct BrowserStep {
     pub registration: RegistrationKind,
     /// When the sign-in is given up.
     pub expires_at: u64,
+    /// Set when an answer came that was not to be believed, and why: the step is sent again then, and the right answer
+    /// is still waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Fault>,
 }
 
 /// What came of it.
@@ -213,6 +218,9 @@ pub struct DoneStep {
     /// Set when the account was somebody else's before: who that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub was: Option<String>,
+    /// What became of the tokens of the former issuer, when the server had moved to another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<Receipt>,
 }
 
 /// The notification `sign_in.progress`.
