@@ -104,6 +104,12 @@ fn oauth(error: &OauthError) -> Fault {
             let known = Code::from_server(said.code.as_str());
             refusal(said, known.unwrap_or(Code::RedirectRefused))
         }
+        // Its code would be `invalid_token`, as if it were about an account's.
+        OauthError::RegistrationRefused {
+            remedy: RegistrationRemedy::InitialAccessToken,
+            refusal: said,
+            ..
+        } => Fault::new(Code::RegistrationTokenNeeded).detail("error", said.code.as_str()),
         OauthError::RegistrationRefused { refusal: said, .. } => refusal(said, Code::RegistrationRefused),
         OauthError::RegistrationAnswer(why) => {
             Fault::new(Code::RegistrationRefused).detail("reason", why.to_string())

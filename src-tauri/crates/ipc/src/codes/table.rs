@@ -245,6 +245,10 @@ codes! {
         fact "{issuer} refused to register MCP Login: {reason}."
         next "Register a client there by hand and pass `--client-id`, or ask whoever runs it."
         cause "The issuer registers known programs only, or wants an initial access token.";
+    RegistrationTokenNeeded "registration_token_needed" [Ours] Refused no
+        fact "{issuer} registers only who brings an initial access token, or does not take the one that was given."
+        next "Get one from whoever runs it and pass it with `--initial-access-token-stdin`, or register a client there and pass `--client-id`."
+        cause "A registration endpoint that is not open to everybody (RFC 7591 section 3).";
     RegistrationElsewhere "registration_elsewhere" [Ours] Usage no
         fact "The client id belongs to another issuer than {issuer}."
         next "Register a client at {issuer} and pass its id."
