@@ -107,7 +107,8 @@ impl Preregistered {
 }
 
 impl Registration {
-    /// From the person's client. `redirect_uri` is taken unless the person named the registered one.
+    /// From the person's client, for a redirect that fits the registered one: that one, or, where it leaves the port of a
+    /// loopback open (RFC 8252 §7.3), with the port that could be had.
     ///
     /// # Errors
     /// [`Error::RegistrationElsewhere`].
@@ -127,7 +128,7 @@ impl Registration {
             kind: RegistrationKind::Preregistered,
             issuer: metadata.issuer.clone(),
             client: Client { id: client.id.clone(), secret, method },
-            redirect_uri: client.redirect_uri.clone().unwrap_or(redirect_uri),
+            redirect_uri,
             secret_expires_at: None,
             management: None,
         })
@@ -220,13 +221,13 @@ mod tests {
             issuer: None,
             id: ClientId::new("p"),
             secret: Some(ClientSecret::new("s")),
-            redirect_uri: Some(RedirectUri::new("http://localhost:1/cb")),
+            redirect_uri: Some(RedirectUri::new("http://localhost/cb")),
             method: None,
         };
         let post_only =
             metadata(serde_json::json!({"token_endpoint_auth_methods_supported": ["client_secret_post"]}));
-        let registration =
-            Registration::preregistered(&client, &post_only, RedirectUri::new(REDIRECT)).unwrap();
+        let with_port = RedirectUri::new("http://localhost:1/cb");
+        let registration = Registration::preregistered(&client, &post_only, with_port).unwrap();
         assert_eq!(
             (registration.client.method, registration.redirect_uri.as_str()),
             (AuthMethod::Post, "http://localhost:1/cb")
