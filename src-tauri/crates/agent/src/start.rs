@@ -20,6 +20,7 @@ use crate::methods::{Doors, Peer, STOP_TIME};
 use crate::serve;
 use crate::{disk, faults, scheme};
 use mcp_login_ipc::api::{ApprovalsMode, AuditAction, AuditEntry, AuditOutcome};
+use mcp_login_ipc::client::{Client, ClientError};
 use mcp_login_ipc::paths::PathError;
 use mcp_login_ipc::provenance::{Denied, Looker, Provenance};
 use mcp_login_ipc::server::{BindError, Connection, Listener};
@@ -27,12 +28,14 @@ use mcp_login_ipc::{Code, Fault, Paths, identity};
 use mcp_login_vault::Vault;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// Names the log level when `--log` does not.
 const LOG_VARIABLE: &str = "MCP_LOGIN_LOG";
+/// How often one that was started while another ends looks whether it has.
+const LOCK_LOOK: Duration = Duration::from_millis(20);
 /// After `accept` failed for lack of descriptors: time for a connection to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often it is seen whether the socket still lies where clients look (cleaners of temporary directories).
@@ -138,10 +141,7 @@ fn path(error: &PathError) -> Fault {
 /// [`StartError`].
 pub fn run(options: Options) -> Result<(), StartError> {
     let paths = Paths::find()?;
-    let _lock = AgentLock::take(&paths.data_dir).map_err(|error| match error {
-        LockError::Held => StartError::Running,
-        other => StartError::Lock(other),
-    })?;
+    let _lock = lock(&paths)?;
     let config = Config::load(&paths.config_dir);
     let level = level(&options, config.as_ref().ok());
     log::start(&paths.data_dir, level, options.echo)
@@ -159,6 +159,25 @@ pub fn run(options: Options) -> Result<(), StartError> {
     // What still runs are lookups and waits that nobody is interested in any more.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
+}
+
+/// One agent a user. One that is about to end closes its socket first and lets go of the lock last: who was started
+/// meanwhile, because nobody answered, waits for that, or the caller who needs an agent would get none.
+fn lock(paths: &Paths) -> Result<AgentLock, StartError> {
+    let until = Instant::now() + STOP_TIME;
+    loop {
+        match AgentLock::take(&paths.data_dir) {
+            Ok(lock) => return Ok(lock),
+            Err(LockError::Held) => {
+                let alone = matches!(Client::connect(paths), Err(ClientError::NotRunning));
+                if !alone || Instant::now() >= until {
+                    return Err(StartError::Running);
+                }
+                std::thread::sleep(LOCK_LOOK);
+            }
+            Err(other) => return Err(StartError::Lock(other)),
+        }
+    }
 }
 
 fn level(options: &Options, config: Option<&Config>) -> LogLevel {
