@@ -92,6 +92,18 @@ impl Core {
         let core = self.0.clone();
         self.0.own(async move { core.adopt(sign_in).await }).await.unwrap_or(Err(Failure::Broken))
     }
+
+    /// Whether there is a place for tokens at all. A locked keychain is one: it asks the person when it is written to.
+    ///
+    /// # Errors
+    /// [`Failure::Vault`] when there is none, or none that lets us in.
+    pub async fn can_keep(&self) -> Result<(), Failure> {
+        use mcp_login_vault::Error;
+        match self.0.keep.vault().probe().await {
+            Err(error @ (Error::Absent { .. } | Error::Denied)) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Inner {

@@ -50,6 +50,8 @@ pub(super) async fn run(
     steps: &watch::Sender<Step>,
 ) -> Result<DoneStep, LoginError> {
     let flow = Flow { sign_ins, id, start, steps };
+    // Before anything is asked of anybody: nobody goes to a browser for tokens that could not be kept.
+    sign_ins.inner.parts.core.can_keep().await?;
     let place = flow.discover(&mut inbox).await?;
     let mut wish = match (flow.start.redirect, place.config.redirect) {
         (RedirectWish::Auto, RedirectChoice::Scheme) => RedirectWish::Only(RedirectKind::Scheme),
