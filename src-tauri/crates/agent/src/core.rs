@@ -488,23 +488,15 @@ impl Inner {
 
     /// After the start: what a crash left half done, and the vault's answer for every account.
     pub(crate) async fn wake_up(self: &Arc<Self>) {
+        // A start is no reason to ask a person for a password: who wants a token asks, and the loop looks again.
+        if let Err(error) = self.keep.vault().probe().await {
+            return self.without_vault(error);
+        }
         for cell in self.cells() {
             let snapshot = cell.snapshot();
             match self.loaded(&cell).await {
-                Err(Failure::Vault(error)) => {
-                    // One prompt, or one deadline, is enough: the others would meet the same.
-                    tracing::warn!(%error, "the keychain does not answer");
-                    let failure = Failure::Vault(error);
-                    for other in self.cells() {
-                        other.publish(|snapshot| {
-                            if matches!(snapshot.standing, Standing::NotLoaded(None)) {
-                                snapshot.standing = Standing::NotLoaded(Some(failure.clone()));
-                            }
-                        });
-                        self.changed(&other.id);
-                    }
-                    return;
-                }
+                // One prompt, or one deadline, is enough: the others would meet the same.
+                Err(Failure::Vault(error)) => return self.without_vault(error),
                 Err(failure) => {
                     tracing::warn!(account = %cell.id, %failure, "the account could not be loaded")
                 }
@@ -513,6 +505,20 @@ impl Inner {
                 }
                 Ok(_) => {}
             }
+        }
+    }
+
+    /// No account can be loaded now, and each says why.
+    fn without_vault(&self, error: mcp_login_vault::Error) {
+        tracing::warn!(%error, "the keychain does not answer");
+        let failure = Failure::Vault(error);
+        for cell in self.cells() {
+            cell.publish(|snapshot| {
+                if matches!(snapshot.standing, Standing::NotLoaded(None)) {
+                    snapshot.standing = Standing::NotLoaded(Some(failure.clone()));
+                }
+            });
+            self.changed(&cell.id);
         }
     }
 

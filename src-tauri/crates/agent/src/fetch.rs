@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_login_vault::{Error as VaultError, Written};
 use secrecy::SecretString;
 
 use crate::accounts::Account;
@@ -70,7 +71,8 @@ impl Core {
         let cell = core.cell(id)?;
         let snapshot = match tokio::time::timeout(PATIENCE, core.loaded(&cell)).await {
             Ok(loaded) => loaded?,
-            Err(_) => return Err(Failure::Waiting),
+            // What takes so long is a person before a prompt.
+            Err(_) => return Err(VaultError::Deadline { written: Written::No }.into()),
         };
         match judge(&snapshot, want, core.clock.now()) {
             Verdict::Hand(fetched) => Ok(fetched),
