@@ -188,7 +188,9 @@ function open() {
   };
   socket.on("error", (error) => fail(new Error(`The agent is not running (${error.message}); run: mcp-login agent start`)));
   socket.on("close", () => fail(new Error("The agent closed the connection")));
-  createInterface({ input: socket }).on("line", (line) => {
+  const lines = createInterface({ input: socket });
+  lines.on("error", () => {}); // the socket's own, once more
+  lines.on("line", (line) => {
     const answer = JSON.parse(line) as Answer;
     const request = waiting.get(answer.id ?? -1);
     if (answer.method !== undefined || request === undefined) {
