@@ -1,15 +1,14 @@
 //! npm `oidc-provider`: a certified authorization server that nobody here wrote, so that the sandbox cannot share our
 //! mistakes with us. What it is set up to do is in `tests/oidc-provider/server.mjs`.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::child::Running;
-use crate::programs::{artifacts, workspace};
+use crate::npm;
+use crate::programs::workspace;
 
 /// A running server.
 #[derive(Debug)]
@@ -42,8 +41,10 @@ impl OidcProvider {
 
     /// The same with `{"accessTtl": 30, "format": "opaque", "cert": FILE, "key": FILE}`.
     pub fn start_with(options: &Value) -> OidcProvider {
+        let place = npm::install("oidc-provider");
+        npm::copy(&workspace().join("tests/oidc-provider"), &place, "server.mjs");
         let mut command = Command::new("node");
-        command.current_dir(install()).arg("server.mjs").arg(options.to_string());
+        command.current_dir(place).arg("server.mjs").arg(options.to_string());
         let running = Running::start("oidc-provider", &mut command);
         let ready = running.line_with(|line| serde_json::from_str::<Value>(line).ok());
         let issuer = ready["issuer"].as_str().expect("it names its issuer").to_owned();
@@ -66,34 +67,4 @@ impl OidcProvider {
     pub fn count(&self, event: &str) -> usize {
         self.log().iter().filter(|entry| entry.event == event).count()
     }
-}
-
-/// Installs the packages that the lock file names, once for each state of it, and returns the directory.
-fn install() -> PathBuf {
-    let source = workspace().join("tests/oidc-provider");
-    let place = artifacts().join("oidc-provider");
-    fs::create_dir_all(&place).expect("the target directory is writable");
-    let turn =
-        File::create(artifacts().join("oidc-provider.lock")).expect("the target directory is writable");
-    turn.lock().expect("a lock on the target directory");
-    let installed = place.join("node_modules/installed.json");
-    let wanted = fs::read(source.join("package-lock.json")).expect("the lock file");
-    if fs::read(&installed).ok().as_ref() != Some(&wanted) {
-        copy(&source, &place, "package.json");
-        copy(&source, &place, "package-lock.json");
-        let mut npm = Command::new("npm");
-        npm.current_dir(&place).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-        let status = npm
-            .stdout(Stdio::null())
-            .status()
-            .expect("this test needs node and npm (scripts/test installs them)");
-        assert!(status.success(), "npm ci: {status}");
-        fs::write(&installed, wanted).expect("the target directory is writable");
-    }
-    copy(&source, &place, "server.mjs");
-    place
-}
-
-fn copy(from: &Path, to: &Path, name: &str) {
-    fs::copy(from.join(name), to.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
 }

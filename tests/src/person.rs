@@ -42,6 +42,15 @@ impl Person {
         }
     }
 
+    /// The same person, whose browser goes to the internet through a proxy.
+    #[must_use]
+    pub fn behind(self, proxy: &crate::Proxy) -> Person {
+        let direct = reqwest::NoProxy::from_string("127.0.0.1,localhost");
+        let proxy = reqwest::Proxy::all(proxy.url()).expect("a proxy's address").no_proxy(direct);
+        let http = crate::http_client(|client| client.tls_danger_accept_invalid_certs(true).proxy(proxy));
+        Person { http, ..self }
+    }
+
     /// Opens the request and says yes.
     pub fn allow(&self, authorization_request: &str) -> Redirect {
         self.answer(authorization_request, "allow")

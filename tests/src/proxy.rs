@@ -9,25 +9,35 @@ use std::sync::{Arc, Mutex};
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
+    names: Arc<Names>,
     passed: Arc<Mutex<Vec<String>>>,
 }
+
+/// `host:port` → where that really is.
+type Names = Mutex<BTreeMap<String, SocketAddr>>;
 
 impl Proxy {
     /// Starts it. `names` maps `host:port` to where that really is, e.g. `mcp.example.test:443` to a sandbox.
     pub fn start(names: &[(&str, SocketAddr)]) -> Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("a bound port");
-        let names: Arc<BTreeMap<String, SocketAddr>> =
-            Arc::new(names.iter().map(|(name, address)| ((*name).to_owned(), *address)).collect());
+        let names: BTreeMap<String, SocketAddr> =
+            names.iter().map(|(name, address)| ((*name).to_owned(), *address)).collect();
+        let names = Arc::new(Mutex::new(names));
         let passed = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&passed);
+        let (known, kept) = (Arc::clone(&names), Arc::clone(&passed));
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (names, kept) = (Arc::clone(&names), Arc::clone(&kept));
+                let (names, kept) = (Arc::clone(&known), Arc::clone(&kept));
                 std::thread::spawn(move || serve(client, &names, &kept));
             }
         });
-        Proxy { address, passed }
+        Proxy { address, names, passed }
+    }
+
+    /// From now on this name lies elsewhere: a server that moved, or somebody in between.
+    pub fn point(&self, name: &str, address: SocketAddr) {
+        self.names.lock().expect("no panic holds it").insert(name.to_owned(), address);
     }
 
     /// Its address, as `HTTPS_PROXY` wants it.
@@ -42,11 +52,7 @@ impl Proxy {
 }
 
 /// One connection. Whatever fails, the client sees it as a closed connection: that is what proxies do.
-fn serve(
-    mut client: TcpStream,
-    names: &BTreeMap<String, SocketAddr>,
-    passed: &Mutex<Vec<String>>,
-) -> Option<()> {
+fn serve(mut client: TcpStream, names: &Names, passed: &Mutex<Vec<String>>) -> Option<()> {
     let mut reader = BufReader::new(client.try_clone().ok()?.take(16 * 1024));
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;
@@ -62,7 +68,8 @@ fn serve(
         return client.write_all(b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n").ok();
     };
     passed.lock().ok()?.push(target.to_owned());
-    let server = match names.get(target) {
+    let known = names.lock().ok()?.get(target).copied();
+    let server = match known {
         Some(address) => TcpStream::connect(address),
         None => TcpStream::connect(target),
     };

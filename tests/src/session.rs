@@ -66,6 +66,11 @@ impl Session {
         }
     }
 
+    /// All of them.
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.env
+    }
+
     /// A variable of the session.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str)
