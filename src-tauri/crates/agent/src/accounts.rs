@@ -114,6 +114,13 @@ impl Registration {
     pub fn rule(&self, allowed: &[String]) -> ReachRule {
         self.network.rule(&self.server, allowed)
     }
+
+    /// Made by us, still in use, and its issuer lets us delete it (RFC 7592).
+    #[must_use]
+    pub fn is_ours_to_delete(&self) -> bool {
+        let dynamic = self.kind == RegistrationKind::Dynamic;
+        dynamic && self.standing == Standing::Current && self.management_uri.is_some()
+    }
 }
 
 impl Network {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use mcp_login_vault::Vault;
+use mcp_login_vault::{Key, Vault};
 use tokio::sync::{Mutex, Notify, broadcast, watch};
 use tokio::task::{JoinError, JoinHandle};
 
@@ -531,7 +531,11 @@ impl Inner {
             };
             self.edit(cell, settled).await.map(|_| ())
         } else {
-            self.remove(&cell.id).await
+            // Parts of the tokens may lie in the vault, and without the entry nobody would know of them.
+            match self.keep.delete(&Key::Tokens(cell.id.clone())).await {
+                Ok(()) => self.remove(&cell.id).await,
+                Err(error) => Err(error.into()),
+            }
         };
         if let Err(failure) = done {
             tracing::warn!(account = %cell.id, %failure, "a sign-in that was cut off could not be tidied");

@@ -1,5 +1,5 @@
 //! Our client identities, by issuer and redirect: records in a file, secrets in the vault. A secret goes into the vault
-//! before the record that needs it is written, and leaves it after the record is gone.
+//! before the record that needs it is written, and leaves it before the record goes.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -172,12 +172,11 @@ impl Registrations {
         .await
     }
 
-    /// Record first, then secrets: what is left over after a crash is a secret that nobody can use, not a record without.
+    /// Secrets first, then the record, which alone tells that there may be secrets. It must not be in use any more.
     pub(crate) async fn remove(&self, id: &RegistrationId) -> Result<(), Failure> {
-        self.edit(|file| file.registrations.retain(|r| r.id != *id)).await?;
         self.0.keep.delete(&Key::ClientSecret(id.clone())).await?;
         self.0.keep.delete(&Key::RegistrationToken(id.clone())).await?;
-        Ok(())
+        self.edit(|file| file.registrations.retain(|r| r.id != *id)).await
     }
 
     /// Which redirect this issuer accepted last.

@@ -105,11 +105,18 @@ pub(crate) struct Revocations {
     now: RwLock<RevocationsFile>,
     /// Boot-time clock of the next try; none means at once (after a restart).
     next: StdMutex<BTreeMap<RevocationId, Duration>>,
+    /// The same for registrations that are leaving, all at once.
+    registrations_at: StdMutex<Duration>,
 }
 
 impl Revocations {
     pub(crate) fn new(file: StateFile, now: RevocationsFile) -> Self {
-        Self { file: Mutex::new(file), now: RwLock::new(now), next: StdMutex::default() }
+        Self {
+            file: Mutex::new(file),
+            now: RwLock::new(now),
+            next: StdMutex::default(),
+            registrations_at: StdMutex::default(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -120,16 +127,21 @@ impl Revocations {
         look(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     pub(crate) fn needs(&self, registration: &RegistrationId) -> bool {
         self.read(|now| now.revocations.iter().any(|entry| entry.registration == *registration))
     }
 
+    /// When registrations that are leaving are to be deleted.
+    fn registrations_due(&self, now: Moment) -> Duration {
+        self.registrations_at.lock().unwrap_or_else(PoisonError::into_inner).saturating_sub(now.boot)
+    }
+
+    fn postpone_registrations(&self, until: Duration) {
+        *self.registrations_at.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
     /// When the next entry is due; `None`: never.
-    pub(crate) fn due(&self, now: Moment) -> Option<Duration> {
+    fn due(&self, now: Moment) -> Option<Duration> {
         let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         self.read(|file| {
             let wait = |entry: &PendingRevocation| {
@@ -217,9 +229,30 @@ impl Inner {
                 self.postpone(&entry);
             }
         }
-        for registration in self.registrations.leaving() {
-            self.end_registration(&registration.id).await;
+        if self.revocations.registrations_due(self.clock.now()).is_zero() {
+            for registration in self.deletable() {
+                self.end_registration(&registration.id).await;
+            }
         }
+    }
+
+    /// Registrations that are leaving and that nothing hangs on any more.
+    fn deletable(&self) -> Vec<Registration> {
+        let mut leaving = self.registrations.leaving();
+        leaving.retain(|registration| !self.hangs_on(&registration.id));
+        leaving
+    }
+
+    /// An account, or a queued revocation.
+    fn hangs_on(&self, id: &RegistrationId) -> bool {
+        let used = self.cells().iter().any(|cell| cell.snapshot().account.registration == *id);
+        used || self.revocations.needs(id)
+    }
+
+    /// When the queue is to be worked off next; `None`: there is nothing in it.
+    pub(crate) fn queue_due(&self, now: Moment) -> Option<Duration> {
+        let registrations = (!self.deletable().is_empty()).then(|| self.revocations.registrations_due(now));
+        self.revocations.due(now).into_iter().chain(registrations).min()
     }
 
     fn postpone(&self, entry: &PendingRevocation) {
@@ -380,17 +413,17 @@ impl Inner {
         let what = Credential::Registration;
         let none = receipt::line(what, Outcome::None);
         let Some(registration) = self.registrations.get(id) else { return none };
-        let used = self.cells().iter().any(|cell| cell.snapshot().account.registration == *id);
-        if used || self.revocations.needs(id) {
+        if self.hangs_on(id) {
             return none;
         }
-        match self.delete_registration(&registration).await {
-            Ok(line) => line,
-            Err(failure) => {
-                tracing::warn!(%failure, "a registration could not be ended");
-                receipt::queued(what, "keychain_failed", None)
-            }
+        let line = self.delete_registration(&registration).await.unwrap_or_else(|failure| {
+            tracing::warn!(%failure, "a registration could not be ended");
+            receipt::queued(what, "keychain_failed", None)
+        });
+        if line.outcome == Outcome::Queued {
+            self.revocations.postpone_registrations(self.clock.now().boot + LONGEST_WAIT);
         }
+        line
     }
 
     async fn delete_registration(&self, registration: &Registration) -> Result<ReceiptLine, Failure> {
@@ -416,8 +449,9 @@ impl Inner {
             _ => None,
         };
         let Some(management) = management else {
-            // Not ours to delete. Kept for the next sign-in, so that issuers do not collect registrations of us.
-            if registration.standing == Standing::Forgotten {
+            // Not ours to delete. Kept for the next sign-in, so that issuers do not collect registrations of us. One that was
+            // leaving lost its token to a crash just before its record was to go.
+            if registration.standing != Standing::Current {
                 self.registrations.remove(id).await?;
             }
             return Ok(receipt::line(what, Outcome::NotOffered));

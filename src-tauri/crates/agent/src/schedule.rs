@@ -178,12 +178,7 @@ impl Inner {
         if unavailable {
             self.look_for_vault();
         }
-        let queue = if self.revocations.is_empty() && self.registrations.leaving().is_empty() {
-            None
-        } else {
-            self.revocations.due(now)
-        };
-        match queue {
+        match self.queue_due(now) {
             Some(wait) if wait > Duration::ZERO => next = next.min(wait),
             Some(_) => self.tend_queue(),
             None => {}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mcp_login_vault::{Key, fault};
 
-use crate::accounts::{Account, PendingRevocation, Storing};
+use crate::accounts::{self, Account, PendingRevocation, Storing};
 use crate::core::{Core, Event, Inner};
 use crate::failure::Failure;
 use crate::id::{AccountId, RevocationId};
@@ -74,6 +74,7 @@ impl Inner {
         fault::point("signout.revoked");
         self.keep.delete(&Key::Tokens(cell.id.clone())).await?;
         fault::point("signout.deleted");
+        self.give_up_registration(&account).await?;
         self.remove(&cell.id).await?;
         if let Some(done) = revocation {
             self.dequeue(&done).await?;
@@ -89,6 +90,21 @@ impl Inner {
             signed_out_at,
             lines,
         })
+    }
+
+    /// Notes that the registration is to be deleted when no other account uses it: before the entry goes, since after a
+    /// crash between the two nobody would think of it.
+    async fn give_up_registration(&self, account: &Account) -> Result<(), Failure> {
+        let id = &account.registration;
+        let others = self.cells().iter().any(|cell| {
+            cell.id != account.id && cell.snapshot().account.registration == *id
+        });
+        match self.registrations.get(id) {
+            Some(registration) if !others && registration.is_ours_to_delete() => {
+                self.registrations.set_standing(id, accounts::Standing::Leaving).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The newest tokens there are: granted and not stored yet, or in memory, or in the vault.
