@@ -212,6 +212,8 @@ pub enum Standing {
     Forgotten,
     /// No: it is to be deleted at the issuer as soon as that can be reached.
     Leaving,
+    /// Not yet: its secrets are being stored. After a crash it is one that leaves.
+    Begun,
 }
 
 fn is_current(standing: &Standing) -> bool {

@@ -1,5 +1,5 @@
-//! Our client identities, by issuer and redirect: records in a file, secrets in the vault. A secret goes into the vault
-//! before the record that needs it is written, and leaves it before the record goes.
+//! Our client identities, by issuer and redirect: records in a file, secrets in the vault. The record, marked as begun, comes
+//! before its secrets and goes after them: whatever a crash cuts off, no secret lies in the vault that nobody knows of.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -43,7 +43,10 @@ impl fmt::Debug for Registrations {
 }
 
 impl Registrations {
-    pub(crate) fn new(keep: Keep, file: StateFile, now: RegistrationsFile) -> Self {
+    pub(crate) fn new(keep: Keep, file: StateFile, mut now: RegistrationsFile) -> Self {
+        for registration in now.registrations.iter_mut().filter(|r| r.standing == Standing::Begun) {
+            registration.standing = Standing::Leaving;
+        }
         Self(Arc::new(Shelf { keep, file: Mutex::new(file), now: RwLock::new(now) }))
     }
 
@@ -127,7 +130,7 @@ impl Registrations {
         })
     }
 
-    /// Keeps a registration: secrets into the vault, then the record. One with the same id is replaced.
+    /// Keeps a registration and its secrets. One with the same id is replaced.
     ///
     /// # Errors
     /// [`Failure::Vault`], [`Failure::Disk`].
@@ -137,10 +140,14 @@ impl Registrations {
         secrets: RegistrationSecrets,
     ) -> Result<(), Failure> {
         let id = &registration.id;
-        for (key, secret) in [
+        let secrets = [
             (Key::ClientSecret(id.clone()), secrets.client_secret),
             (Key::RegistrationToken(id.clone()), secrets.registration_token),
-        ] {
+        ];
+        if secrets.iter().any(|(_, secret)| secret.is_some()) && self.get(id).is_none() {
+            self.put(Registration { standing: Standing::Begun, ..registration.clone() }).await?;
+        }
+        for (key, secret) in secrets {
             if let Some(secret) = secret {
                 self.0
                     .keep
@@ -148,6 +155,10 @@ impl Registrations {
                     .await?;
             }
         }
+        self.put(registration).await
+    }
+
+    async fn put(&self, registration: Registration) -> Result<(), Failure> {
         self.edit(|file| {
             file.registrations.retain(|r| r.id != registration.id);
             file.registrations.push(registration);

@@ -233,6 +233,8 @@ impl Inner {
             for registration in self.deletable() {
                 self.end_registration(&registration.id).await;
             }
+            // Whatever is still there waits, also when nobody foresaw why: a loop without a pause would be worse.
+            self.revocations.postpone_registrations(self.clock.now().boot + LONGEST_WAIT);
         }
     }
 
@@ -261,9 +263,16 @@ impl Inner {
     }
 
     async fn retry(self: &Arc<Self>, entry: &PendingRevocation) -> Result<(), Failure> {
+        if self.cells().iter().any(|cell| cell.id.as_str() == entry.id.as_str()) {
+            // The sign-out itself is carried on with, and enqueues anew: two at once would trip over each other.
+            self.revocations.postpone(&entry.id, self.clock.now().boot + FIRST_WAIT);
+            return Ok(());
+        }
         let Some(item) = self.keep.load(&Key::Revocation(entry.id.clone())).await? else {
-            // Cut off between index and vault: the sign-out itself is carried on with, and enqueues anew.
-            return self.revocations.edit(|file| file.revocations.retain(|other| other.id != entry.id)).await;
+            // Cut off in the middle of the end: parts of it may still lie in the vault.
+            self.dequeue(&entry.id).await?;
+            self.end_registration(&entry.registration).await;
+            return Ok(());
         };
         let material = Material::decode(item.secret.expose_secret())?;
         let now = self.clock.now().unix();
@@ -421,7 +430,7 @@ impl Inner {
             receipt::queued(what, "keychain_failed", None)
         });
         if line.outcome == Outcome::Queued {
-            self.revocations.postpone_registrations(self.clock.now().boot + LONGEST_WAIT);
+            self.revocations.postpone_registrations(self.clock.now().boot + FIRST_WAIT);
         }
         line
     }
@@ -433,7 +442,7 @@ impl Inner {
         if registration.kind != RegistrationKind::Dynamic {
             // The person's own client, or our document: nothing of it is at the issuer's to delete, and the person's secret
             // is not thrown away with an account.
-            if registration.standing == Standing::Forgotten {
+            if registration.standing != Standing::Current {
                 self.registrations.remove(id).await?;
             }
             return Ok(receipt::line(what, Outcome::None));

@@ -96,9 +96,10 @@ impl Inner {
     /// crash between the two nobody would think of it.
     async fn give_up_registration(&self, account: &Account) -> Result<(), Failure> {
         let id = &account.registration;
-        let others = self.cells().iter().any(|cell| {
-            cell.id != account.id && cell.snapshot().account.registration == *id
-        });
+        let others = self
+            .cells()
+            .iter()
+            .any(|cell| cell.id != account.id && cell.snapshot().account.registration == *id);
         match self.registrations.get(id) {
             Some(registration) if !others && registration.is_ours_to_delete() => {
                 self.registrations.set_standing(id, accounts::Standing::Leaving).await

@@ -74,7 +74,10 @@ async fn a_renewal_that_was_cut_off_counts_when_its_tokens_are_there() {
     let house = woken(house).await;
     let snapshot = house.core.account(&id).unwrap();
     assert_eq!((snapshot.generation, &snapshot.account.coming), (2, &None));
-    assert_eq!((snapshot.account.scope.as_slice(), snapshot.account.signed_in_at), (&["more".to_owned()][..], 7));
+    assert_eq!(
+        (snapshot.account.scope.as_slice(), snapshot.account.signed_in_at),
+        (&["more".to_owned()][..], 7)
+    );
     assert!(matches!(snapshot.standing, Standing::Good), "{:?}", snapshot.standing);
 }
 
