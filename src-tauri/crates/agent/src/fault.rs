@@ -35,6 +35,10 @@ mod tests {
         for point in super::POINTS {
             assert!(sources.contains(&format!("fault::point(\"{point}\")")), "{point}");
         }
-        assert_eq!(sources.matches("fault::point(\"").count(), super::POINTS.len());
+        // Two ways may pass the same point: a new account, and one that is signed in again.
+        for passed in sources.split("fault::point(\"").skip(1) {
+            let name = passed.split('"').next().unwrap_or_default();
+            assert!(super::POINTS.contains(&name), "{name} is not listed");
+        }
     }
 }
