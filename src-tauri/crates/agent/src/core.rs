@@ -69,8 +69,10 @@ pub enum Event {
         /// Its name.
         name: String,
     },
-    /// A sign-out that was queued has come to its end.
+    /// A sign-out that a crash had cut off is done.
     SignedOut(Box<Receipt>),
+    /// What a sign-out had left in the queue has come to its end, good or bad.
+    Revoked(Box<Receipt>),
 }
 
 /// The state and its transactions. A handle: clones are the same core.

@@ -31,7 +31,7 @@ pub async fn forward(doors: Arc<Doors>, notes: Sender<Notification>) {
                     names.remove(account.as_str());
                     vec![Event::AccountRemoved { id: account.as_str().to_owned(), name }]
                 }
-                Ok(CoreEvent::SignedOut(_)) => Vec::new(),
+                Ok(CoreEvent::SignedOut(_) | CoreEvent::Revoked(_)) => Vec::new(),
                 Err(RecvError::Lagged(_)) => vec![Event::Missed],
                 Err(RecvError::Closed) => return,
             },

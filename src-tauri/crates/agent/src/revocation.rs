@@ -14,7 +14,7 @@ use mcp_login_oauth::server_metadata::ServerMetadata;
 use mcp_login_oauth::token::{self, Refresh, TokenOutcome};
 use mcp_login_oauth::values::{ResourceUri, ServerUrl};
 use mcp_login_oauth::{AccessToken, RefreshToken, RegistrationAccessToken};
-use mcp_login_vault::{ExposeSecret as _, Key, fault};
+use mcp_login_vault::{ExposeSecret as _, Key, Kind as VaultKind, fault};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -31,8 +31,12 @@ use crate::receipt::{self, Credential, Outcome, Proof, Receipt, ReceiptLine};
 /// How long a revocation is tried. Longer than any refresh token that is not used lives at the issuers we know of.
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
-/// The first wait of the queue, doubled each time.
-const FIRST_WAIT: Duration = Duration::from_secs(60);
+/// How long an attempt may take while a person waits for it; the rest is left to the queue.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The first wait of the queue, doubled each time. Short: until it worked the tokens live, and most outages are a network
+/// that comes back or an issuer that starts anew.
+const FIRST_WAIT: Duration = Duration::from_secs(5);
 
 /// The longest: once an hour is often enough for a thing that nobody waits for.
 const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
@@ -106,7 +110,7 @@ pub(crate) struct Revocations {
     /// Boot-time clock of the next try; none means at once (after a restart).
     next: StdMutex<BTreeMap<RevocationId, Duration>>,
     /// The same for registrations that are leaving, all at once.
-    registrations_at: StdMutex<Duration>,
+    registrations_next: StdMutex<(u32, Duration)>,
 }
 
 impl Revocations {
@@ -115,7 +119,7 @@ impl Revocations {
             file: Mutex::new(file),
             now: RwLock::new(now),
             next: StdMutex::default(),
-            registrations_at: StdMutex::default(),
+            registrations_next: StdMutex::default(),
         }
     }
 
@@ -133,11 +137,17 @@ impl Revocations {
 
     /// When registrations that are leaving are to be deleted.
     fn registrations_due(&self, now: Moment) -> Duration {
-        self.registrations_at.lock().unwrap_or_else(PoisonError::into_inner).saturating_sub(now.boot)
+        self.registrations_next.lock().unwrap_or_else(PoisonError::into_inner).1.saturating_sub(now.boot)
     }
 
-    fn postpone_registrations(&self, until: Duration) {
-        *self.registrations_at.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    fn postpone_registrations(&self, now: Moment) {
+        let mut next = self.registrations_next.lock().unwrap_or_else(PoisonError::into_inner);
+        *next = (next.0.saturating_add(1), now.boot + back_off(next.0));
+    }
+
+    /// None is left that could be deleted: the next one is tried at once.
+    fn no_registrations(&self) {
+        *self.registrations_next.lock().unwrap_or_else(PoisonError::into_inner) = (0, Duration::ZERO);
     }
 
     /// When the next entry is due; `None`: never.
@@ -203,7 +213,7 @@ impl Inner {
     pub(crate) async fn enqueue(&self, entry: PendingRevocation, material: &Material) -> Result<(), Failure> {
         let key = Key::Revocation(entry.id.clone());
         // Whoever enqueues also makes the first attempt; the queue leaves it alone meanwhile.
-        self.revocations.postpone(&entry.id, self.clock.now().boot + FIRST_WAIT);
+        self.revocations.postpone(&entry.id, self.clock.now().boot + PATIENCE + FIRST_WAIT);
         self.revocations
             .edit(|file| {
                 file.revocations.retain(|other| other.id != entry.id);
@@ -233,8 +243,13 @@ impl Inner {
             for registration in self.deletable() {
                 self.end_registration(&registration.id).await;
             }
-            // Whatever is still there waits, also when nobody foresaw why: a loop without a pause would be worse.
-            self.revocations.postpone_registrations(self.clock.now().boot + LONGEST_WAIT);
+            let now = self.clock.now();
+            if self.deletable().is_empty() {
+                self.revocations.no_registrations();
+            } else if self.revocations.registrations_due(now).is_zero() {
+                // Whatever is still there waits, also when nobody foresaw why: a loop without a pause would be worse.
+                self.revocations.postpone_registrations(now);
+            }
         }
     }
 
@@ -257,8 +272,14 @@ impl Inner {
         self.revocations.due(now).into_iter().chain(registrations).min()
     }
 
+    /// The first attempt has not done it.
+    pub(crate) fn leave_to_queue(&self, id: &RevocationId) {
+        self.revocations.postpone(id, self.clock.now().boot + FIRST_WAIT);
+        self.wake.notify_one();
+    }
+
     fn postpone(&self, entry: &PendingRevocation) {
-        let wait = FIRST_WAIT.saturating_mul(1 << entry.attempts.min(10)).min(LONGEST_WAIT);
+        let wait = back_off(entry.attempts.saturating_add(1));
         self.revocations.postpone(&entry.id, self.clock.now().boot + wait);
     }
 
@@ -271,7 +292,14 @@ impl Inner {
         let Some(item) = self.keep.load(&Key::Revocation(entry.id.clone())).await? else {
             // Cut off in the middle of the end: parts of it may still lie in the vault.
             self.dequeue(&entry.id).await?;
-            self.end_registration(&entry.registration).await;
+            let registration = self.end_registration(&entry.registration).await;
+            if self.keep.vault().kind() == VaultKind::Memory {
+                // Not the end but a restart: what was to be revoked is forgotten, and lives on at the issuer.
+                let gone = |what, until| receipt::failed(what, "keychain_absent", until);
+                let refresh = gone(Credential::RefreshToken, None);
+                let access = gone(Credential::AccessToken, entry.valid_until);
+                self.tell_revoked(entry, vec![refresh, access, registration]);
+            }
             return Ok(());
         };
         let material = Material::decode(item.secret.expose_secret())?;
@@ -295,14 +323,18 @@ impl Inner {
             Outcome::Queued => receipt::failed(line.what, "revocation_failed", line.valid_until),
             _ => line,
         };
-        self.tell(Event::SignedOut(Box::new(Receipt {
+        self.tell_revoked(entry, vec![give_up(attempt.refresh), give_up(attempt.access), registration]);
+        Ok(())
+    }
+
+    fn tell_revoked(&self, entry: &PendingRevocation, lines: Vec<ReceiptLine>) {
+        self.tell(Event::Revoked(Box::new(Receipt {
             account: entry.account.clone(),
             server: entry.server.clone(),
             issuer: entry.issuer.clone(),
             signed_out_at: entry.since,
-            lines: vec![give_up(attempt.refresh), give_up(attempt.access), registration],
+            lines,
         })));
-        Ok(())
     }
 
     /// Revokes at the issuer that the tokens came from, newest refresh token first, and looks whether it worked.
@@ -430,7 +462,8 @@ impl Inner {
             receipt::queued(what, "keychain_failed", None)
         });
         if line.outcome == Outcome::Queued {
-            self.revocations.postpone_registrations(self.clock.now().boot + FIRST_WAIT);
+            self.revocations.postpone_registrations(self.clock.now());
+            self.wake.notify_one();
         }
         line
     }
@@ -486,6 +519,11 @@ impl Inner {
             }
         }
     }
+}
+
+/// The wait after so many attempts.
+fn back_off(attempts: u32) -> Duration {
+    FIRST_WAIT.saturating_mul(1 << attempts.min(10)).min(LONGEST_WAIT)
 }
 
 /// The line of a revocation that was not accepted; none when it was.

@@ -3,7 +3,6 @@
 //! next start, from the entry's `leaving`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use mcp_login_vault::{Key, fault};
 
@@ -12,12 +11,9 @@ use crate::core::{Core, Event, Inner};
 use crate::failure::Failure;
 use crate::id::{AccountId, RevocationId};
 use crate::receipt::{self, Credential, Outcome, Proof, Receipt};
-use crate::revocation::{Attempt, Material};
+use crate::revocation::{Attempt, Material, PATIENCE};
 use crate::state::{Cell, Standing, TurnGuard};
 use crate::tokens::TokenSet;
-
-/// How long the person who signs out waits for the issuer before the rest is left to the queue.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Core {
     /// Signs an account out. Goes on if the caller goes away.
@@ -157,10 +153,15 @@ impl Inner {
             valid_until: material.expires_at,
             attempts: 0,
         };
+        let id = entry.id.clone();
         self.enqueue(entry, &material).await?;
-        Ok(tokio::time::timeout(PATIENCE, self.attempt(&material))
+        let attempt = tokio::time::timeout(PATIENCE, self.attempt(&material))
             .await
-            .unwrap_or_else(|_| Attempt::queued(&material, "timed_out")))
+            .unwrap_or_else(|_| Attempt::queued(&material, "timed_out"));
+        if !attempt.is_final() {
+            self.leave_to_queue(&id);
+        }
+        Ok(attempt)
     }
 }
 

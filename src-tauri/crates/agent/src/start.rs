@@ -9,7 +9,7 @@ use crate::approvals::Approvals;
 use crate::audit::{self, Audit};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ApprovalsChoice, Config, Mistake, VaultChoice};
-use crate::core::{Core, Notice, Options as CoreOptions};
+use crate::core::{Core, Event, Notice, Options as CoreOptions};
 use crate::failure::Failure;
 use crate::harden::Shortfall;
 use crate::http::{SystemHttp, Wire};
@@ -19,7 +19,7 @@ use crate::login::{Parts, Settings, SignIns};
 use crate::methods::{Doors, Peer, STOP_TIME};
 use crate::serve;
 use crate::{disk, faults, scheme};
-use mcp_login_ipc::api::{ApprovalsMode, AuditAction, AuditEntry, AuditOutcome};
+use mcp_login_ipc::api::{ApprovalsMode, AuditAction, AuditEntry, AuditOutcome, Outcome};
 use mcp_login_ipc::client::{Client, ClientError};
 use mcp_login_ipc::paths::PathError;
 use mcp_login_ipc::provenance::{Denied, Looker, Provenance};
@@ -29,6 +29,7 @@ use mcp_login_vault::Vault;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -238,7 +239,7 @@ async fn serve(paths: Paths, config: Config) -> Result<(), StartError> {
         let (core, stopped) = (core.clone(), stopped.clone());
         async move { core.run(stopped).await }
     });
-    let watcher = tokio::spawn(fall_with_accounts(doors.clone()));
+    let watcher = tokio::spawn(follow_core(doors.clone()));
     let signalled = doors.clone();
     let mut connections = JoinSet::new();
     tokio::select! {
@@ -317,18 +318,33 @@ async fn refuse(doors: &Doors, connection: Connection, denied: &Denied) {
     let _ = doors.audit.write(AuditEntry { note: Some(denied.to_string()), ..entry }).await;
 }
 
-/// Decisions about an account go when it goes, also by a sign-out that a crash cut off.
-async fn fall_with_accounts(doors: Arc<Doors>) {
+/// What the core does by itself and others must hear of: decisions about an account go when it goes, and sign-outs that
+/// nobody waits for any more go into the record.
+async fn follow_core(doors: Arc<Doors>) {
     let mut events = doors.core.subscribe();
     loop {
-        match events.recv().await {
-            Ok(crate::core::Event::Removed { account, .. }) => {
+        let (action, receipt) = match events.recv().await {
+            Ok(Event::Removed { account, .. }) => {
                 if let Err(error) = doors.approvals.forget(&account).await {
                     tracing::warn!(%error, "approvals of an account that is gone stay in the file");
                 }
+                continue;
             }
-            Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-            Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+            Ok(Event::SignedOut(receipt)) => (AuditAction::SignOut, receipt),
+            Ok(Event::Revoked(receipt)) => (AuditAction::Revocation, receipt),
+            Ok(Event::Account(_)) | Err(RecvError::Lagged(_)) => continue,
+            Err(RecvError::Closed) => return,
+        };
+        let failed = receipt.lines.iter().find(|line| line.outcome == Outcome::Failed);
+        let outcome = if failed.is_some() { AuditOutcome::Failed } else { AuditOutcome::Ok };
+        let entry = AuditEntry {
+            account: Some(receipt.account.clone()),
+            server: Some(receipt.server.clone()),
+            code: failed.and_then(|line| line.code.clone()),
+            ..audit::entry(doors.now().unix(), action, outcome)
+        };
+        if doors.audit.write(entry).await.is_err() {
+            tracing::warn!("a sign-out is missing in the record");
         }
     }
 }

@@ -96,7 +96,7 @@ async fn offline_is_queued_and_confirmed_after_a_restart() {
     house.script.always(Purpose::Revocation, answer(200, ""));
     revokes(&house);
     let receipt = loop {
-        if let Event::SignedOut(receipt) = events.recv().await.unwrap() {
+        if let Event::Revoked(receipt) = events.recv().await.unwrap() {
             break receipt;
         }
     };
@@ -116,7 +116,7 @@ async fn the_queue_gives_up_after_thirty_days() {
     let core = house.core.clone();
     tokio::spawn(async move { core.run(stopped).await });
     let receipt = loop {
-        if let Event::SignedOut(receipt) = events.recv().await.unwrap() {
+        if let Event::Revoked(receipt) = events.recv().await.unwrap() {
             break receipt;
         }
     };
