@@ -74,12 +74,23 @@ pub enum Failure {
     Broken,
 }
 
+impl Failure {
+    /// Whether it lies between us and the issuer, and may pass by itself.
+    #[must_use]
+    pub fn is_the_networks(&self) -> bool {
+        matches!(self, Failure::NotSent(_) | Failure::NoAnswer(_) | Failure::Later { .. } | Failure::Odd(_))
+    }
+}
+
 /// Why a sign-in is needed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// `invalid_grant`.
     #[error("the issuer no longer accepts the sign-in")]
     InvalidGrant,
+    /// `invalid_grant` to a refresh token that an earlier request, whose answer never came, may have spent.
+    #[error("the answer to a renewal was lost on the way, and the issuer takes no refresh token twice")]
+    AnswerLost,
     /// `invalid_client`, `unauthorized_client`.
     #[error("the issuer no longer knows this program")]
     InvalidClient,
@@ -106,6 +117,7 @@ impl Reason {
     pub fn word(&self) -> &'static str {
         match self {
             Reason::InvalidGrant => "invalid_grant",
+            Reason::AnswerLost => "answer_lost",
             Reason::InvalidClient => "invalid_client",
             Reason::NoRefreshToken => "no_refresh_token",
             Reason::OddAnswers => "odd_answers",
@@ -119,6 +131,7 @@ impl Reason {
     #[must_use]
     pub fn from_word(word: &str) -> Self {
         match word {
+            "answer_lost" => Reason::AnswerLost,
             "invalid_client" => Reason::InvalidClient,
             "no_refresh_token" => Reason::NoRefreshToken,
             "odd_answers" => Reason::OddAnswers,

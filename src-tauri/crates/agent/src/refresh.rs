@@ -38,6 +38,10 @@ const MOST_FRESH_REFUSALS: u8 = 2;
 const MOST_ODD: usize = 3;
 const ODD_WINDOW: Duration = Duration::from_secs(600);
 
+/// The schedule's wait after an odd answer. With less, three of them would fit into an outage of seconds, and cost a person
+/// a sign-in.
+const ODD_WAIT: Duration = Duration::from_secs(120);
+
 /// A caller who needs a token may shorten our back-off, but not below this: a thousand of them must not become a storm.
 const LEAST_WAIT: Duration = Duration::from_secs(2);
 
@@ -294,8 +298,12 @@ impl Answered {
             TokenOutcome::Refused(refusal) => {
                 tracing::info!(account = %mine.cell.id, code = refusal.code.as_str(), "the issuer refused the refresh token");
                 mine.abandon(generation).await;
-                mine.mark(Reason::InvalidGrant).await;
-                Err(Failure::NeedsSignIn(Reason::InvalidGrant))
+                let reason = match doubt {
+                    Doubt::None => Reason::InvalidGrant,
+                    Doubt::Spent => Reason::AnswerLost,
+                };
+                mine.mark(reason.clone()).await;
+                Err(Failure::NeedsSignIn(reason))
             }
             TokenOutcome::ClientGone(refusal) => {
                 tracing::info!(account = %mine.cell.id, code = refusal.code.as_str(), "the issuer forgot this client");
@@ -316,7 +324,8 @@ impl Answered {
                     mine.mark(Reason::OddAnswers).await;
                     return Err(Failure::NeedsSignIn(Reason::OddAnswers));
                 }
-                mine.passing(Failure::Odd(oddity), None, journal)
+                mine.turn.failures = mine.turn.failures.saturating_add(1);
+                mine.trouble(Failure::Odd(oddity), ODD_WAIT, Wait::Ours, Some(journal))
             }
         }
     }

@@ -237,6 +237,11 @@ impl Cell {
         }
         let tokens = snapshot.tokens.as_ref()?;
         tokens.refresh.as_ref()?;
+        // What failed on the network is tried until it goes right, due or not: else the account would be called offline
+        // for as long as its token lives.
+        if snapshot.trouble.as_ref().is_some_and(|trouble| trouble.failure.is_the_networks()) {
+            return Some(not_before);
+        }
         match schedule::due_at(&tokens.life, self.seed[0], now) {
             Due::Now => Some(not_before),
             Due::In(wait) => Some(wait.max(not_before)),

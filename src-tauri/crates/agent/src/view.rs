@@ -37,7 +37,7 @@ impl Failure {
             Failure::NotSent(failure) | Failure::NoAnswer(failure) => http_code(*failure),
             Failure::Later { status: 429, .. } => Code::RateLimited,
             Failure::Later { .. } => Code::ServerTrouble,
-            Failure::Odd(_) => Code::OddAnswer,
+            Failure::Odd(_) => Code::TokenAnswer,
             Failure::Waiting => Code::TimedOut,
             Failure::Random | Failure::Broken => Code::Internal,
         }
@@ -50,9 +50,10 @@ impl Reason {
     pub fn code(&self) -> Code {
         match self {
             Reason::InvalidGrant => Code::InvalidGrant,
+            Reason::AnswerLost => Code::OutcomeUnknown,
             Reason::InvalidClient => Code::InvalidClient,
             Reason::NoRefreshToken => Code::TokenExpired,
-            Reason::OddAnswers => Code::OddAnswer,
+            Reason::OddAnswers => Code::TokenAnswer,
             Reason::NoTokens | Reason::Damaged => Code::KeychainCorrupt,
             Reason::OtherIssuer => Code::IssuerChanged,
         }

@@ -148,7 +148,7 @@ codes! {
         next "Use 1 to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or a digit."
         cause "Names stand in commands and settings.";
     NeedsSignIn "needs_sign_in" [Ours] NeedsSignIn no
-        fact "{account} has to be signed in again."
+        fact "{account} has to be signed in again: {reason}."
         next "Run `mcp-login login {account}`."
         cause "The authorization server ended the sign-in: it expired, was revoked, or an administrator ended it.";
     TokenExpired "token_expired" [Ours] NeedsSignIn no
@@ -301,7 +301,7 @@ codes! {
         fact "The answer came from another issuer than {issuer}."
         next "Do not try again before whoever runs the server has explained it; nothing was sent."
         cause "A broken issuer, or a mix-up attack (RFC 9207).";
-    TokenAnswer "token_answer" [Ours] Failed later
+    TokenAnswer "token_answer" [Ours] Unreachable later
         fact "{issuer} answered with something that is no token: {reason}."
         next "Try again; if it happens again, ask whoever runs the issuer."
         cause "A proxy or an error page in between, or a broken issuer.";
