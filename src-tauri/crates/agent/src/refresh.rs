@@ -71,6 +71,10 @@ pub(crate) struct Wish {
 /// Gets a newer token set than the one seen, or says why not. Whoever drops this future loses nothing: from the journal
 /// entry on, a task of its own carries the refresh to its end.
 pub(crate) async fn newer(core: &Arc<Inner>, cell: &Arc<Cell>, wish: Wish) -> Result<Arc<Snapshot>, Failure> {
+    // A sign-out has the turn for as long as its issuer takes; nobody has to wait for what it says.
+    if cell.snapshot().is_leaving() {
+        return Err(Failure::Leaving);
+    }
     let turn = cell.turn().await;
     match (MyTurn { core: core.clone(), cell: cell.clone(), turn }).look(wish)? {
         Found::Newer(snapshot) => Ok(snapshot),

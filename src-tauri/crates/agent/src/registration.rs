@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::id::RegistrationId;
 use crate::listener::{HostForm, Listener, LoopbackUri, Port};
 use crate::login::LoginError;
-use crate::registrations::{RegistrationSecrets, Registrations};
+use crate::registrations::{Hold, RegistrationSecrets, Registrations};
 use crate::scheme::Opener;
 use mcp_login_ipc::identity;
 use mcp_login_oauth::client_auth::Client;
@@ -159,6 +159,8 @@ pub struct Ready {
     pub registration: Registration,
     /// Where the answer comes in.
     pub home: Home,
+    /// Another account's sign-out does not delete it meanwhile.
+    pub hold: Hold,
 }
 
 /// Gets a client identity: stored, else pre-registered, document, dynamic; with the first redirect that is taken.
@@ -284,8 +286,9 @@ async fn reuse(
     if home.uri.as_str() != record.redirect_uri {
         return Ok(None);
     }
+    let Some(hold) = registrations.hold(&record.id) else { return Ok(None) };
     let secrets = registrations.secrets(&record.id).await?;
-    Ok(Some(Ready { id: record.id.clone(), registration: revive(&record, secrets), home }))
+    Ok(Some(Ready { id: record.id.clone(), registration: revive(&record, secrets), home, hold }))
 }
 
 async fn save(
@@ -296,8 +299,9 @@ async fn save(
 ) -> Result<Ready, LoginError> {
     let id = registrations.new_id()?;
     let (record, secrets) = record(&registration, id.clone(), home.kind, wanted);
+    let hold = registrations.hold(&id).expect("nobody knows the id yet");
     registrations.save(record, secrets).await.map_err(LoginError::Core)?;
-    Ok(Ready { id, registration, home })
+    Ok(Ready { id, registration, home, hold })
 }
 
 /// What is stored of a registration, and what of it is secret.

@@ -1,8 +1,9 @@
 //! Our client identities, by issuer and redirect: records in a file, secrets in the vault. The record, marked as begun, comes
 //! before its secrets and goes after them: whatever a crash cuts off, no secret lies in the vault that nobody knows of.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError, RwLock};
 
 use mcp_login_oauth::client_auth::{AuthMethod, Client};
 use mcp_login_oauth::{ClientId, ClientSecret};
@@ -34,6 +35,34 @@ struct Shelf {
     keep: Keep,
     file: Mutex<StateFile>,
     now: RwLock<RegistrationsFile>,
+    users: StdMutex<Users>,
+}
+
+/// Who keeps a registration from being deleted, and which are past that. An account does too, once it is there; until then
+/// it is the sign-in, whose person may sit before the consent page of that very client.
+#[derive(Default)]
+struct Users {
+    held: BTreeMap<RegistrationId, usize>,
+    leaving: BTreeSet<RegistrationId>,
+}
+
+/// While it lives, the registration is not deleted.
+#[derive(Debug)]
+pub struct Hold {
+    registrations: Registrations,
+    id: RegistrationId,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut users = self.registrations.users();
+        if let Some(count) = users.held.get_mut(&self.id) {
+            *count -= 1;
+            if *count == 0 {
+                users.held.remove(&self.id);
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Registrations {
@@ -47,7 +76,12 @@ impl Registrations {
         for registration in now.registrations.iter_mut().filter(|r| r.standing == Standing::Begun) {
             registration.standing = Standing::Leaving;
         }
-        Self(Arc::new(Shelf { keep, file: Mutex::new(file), now: RwLock::new(now) }))
+        Self(Arc::new(Shelf {
+            keep,
+            file: Mutex::new(file),
+            now: RwLock::new(now),
+            users: StdMutex::default(),
+        }))
     }
 
     /// An identifier for a new record.
@@ -82,6 +116,38 @@ impl Registrations {
     #[must_use]
     pub fn get(&self, id: &RegistrationId) -> Option<Registration> {
         self.read(|now| now.registrations.iter().find(|r| r.id == *id).cloned())
+    }
+
+    fn users(&self) -> MutexGuard<'_, Users> {
+        self.0.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps it from being deleted; none when that has begun.
+    #[must_use]
+    pub fn hold(&self, id: &RegistrationId) -> Option<Hold> {
+        let mut users = self.users();
+        if users.leaving.contains(id) {
+            return None;
+        }
+        *users.held.entry(id.clone()).or_default() += 1;
+        Some(Hold { registrations: self.clone(), id: id.clone() })
+    }
+
+    /// Nobody may hold it from here on; false when somebody does.
+    pub(crate) fn begin_leaving(&self, id: &RegistrationId) -> bool {
+        let mut users = self.users();
+        let free = !users.held.contains_key(id);
+        if free {
+            users.leaving.insert(id.clone());
+        }
+        free
+    }
+
+    /// It stays after all, unless its record says that it leaves.
+    pub(crate) fn end_leaving(&self, id: &RegistrationId) {
+        if self.get(id).is_none_or(|registration| registration.standing != Standing::Leaving) {
+            self.users().leaving.remove(id);
+        }
     }
 
     /// Those that are to be deleted at their issuer.

@@ -454,13 +454,19 @@ impl Inner {
         let what = Credential::Registration;
         let none = receipt::line(what, Outcome::None);
         let Some(registration) = self.registrations.get(id) else { return none };
+        // In this order: a sign-in lets go of it only when its account is there.
+        if !self.registrations.begin_leaving(id) {
+            return none;
+        }
         if self.hangs_on(id) {
+            self.registrations.end_leaving(id);
             return none;
         }
         let line = self.delete_registration(&registration).await.unwrap_or_else(|failure| {
             tracing::warn!(%failure, "a registration could not be ended");
             receipt::queued(what, "keychain_failed", None)
         });
+        self.registrations.end_leaving(id);
         if line.outcome == Outcome::Queued {
             self.revocations.postpone_registrations(self.clock.now());
             self.wake.notify_one();

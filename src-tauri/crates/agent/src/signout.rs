@@ -92,16 +92,17 @@ impl Inner {
     /// crash between the two nobody would think of it.
     async fn give_up_registration(&self, account: &Account) -> Result<(), Failure> {
         let id = &account.registration;
-        let others = self
-            .cells()
-            .iter()
-            .any(|cell| cell.id != account.id && cell.snapshot().account.registration == *id);
-        match self.registrations.get(id) {
-            Some(registration) if !others && registration.is_ours_to_delete() => {
-                self.registrations.set_standing(id, accounts::Standing::Leaving).await
-            }
-            _ => Ok(()),
+        let Some(registration) = self.registrations.get(id) else { return Ok(()) };
+        if !registration.is_ours_to_delete() || !self.registrations.begin_leaving(id) {
+            return Ok(());
         }
+        let cells = self.cells();
+        let mut others = cells.iter().filter(|cell| cell.id != account.id);
+        if others.any(|cell| cell.snapshot().account.registration == *id) {
+            self.registrations.end_leaving(id);
+            return Ok(());
+        }
+        self.registrations.set_standing(id, accounts::Standing::Leaving).await
     }
 
     /// The newest tokens there are: granted and not stored yet, or in memory, or in the vault.
