@@ -274,6 +274,7 @@ struct Inner {
     file: StateFile,
     config_dir: PathBuf,
     asked: watch::Sender<u64>,
+    kept_aside: Option<PathBuf>,
 }
 
 impl Approvals {
@@ -305,6 +306,7 @@ impl Approvals {
             file,
             config_dir: config_dir.to_owned(),
             asked: watch::channel(0).0,
+            kept_aside: loaded.kept_aside,
         };
         let this = Self { inner: Arc::new(inner) };
         this.read_policy(&mut this.state());
@@ -426,6 +428,12 @@ impl Approvals {
     #[must_use]
     pub fn asked(&self) -> watch::Receiver<u64> {
         self.inner.asked.subscribe()
+    }
+
+    /// Where the decisions were put aside when they could not be read at the start.
+    #[must_use]
+    pub fn kept_aside(&self) -> Option<&Path> {
+        self.inner.kept_aside.as_deref()
     }
 
     /// What is wrong with the policy file: it counts as empty.

@@ -2,7 +2,7 @@
 
 use mcp_login_agent::harden::{self, Stdio};
 use mcp_login_agent::log::{Echo, LogLevel};
-use mcp_login_agent::start::{self, Options, StartError};
+use mcp_login_agent::start::{self, Aim, Options, StartError};
 use mcp_login_ipc::identity;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -11,9 +11,11 @@ const HELP: &str = "\
 Keeps the sign-ins of MCP servers and hands out their tokens. Started by `mcp-login` when it is needed.
 
 Usage: mcp-login-agent [--foreground] [--log LEVEL]
+       mcp-login-agent --check
 
   --foreground   stay in this terminal, log to it too; for service managers
   --log LEVEL    off, error, warn, info, debug or trace (default info; also MCP_LOGIN_LOG)
+  --check        say as JSON why it cannot start, and do not stay; nothing when it can
   --version      print the version
   --help         print this
 
@@ -24,6 +26,7 @@ One agent serves one user: when another one runs, this one ends at once with sta
 #[derive(Debug, PartialEq, Eq)]
 enum Wish {
     Run { stdio: Stdio, log: Option<LogLevel> },
+    Check,
     Say(String),
 }
 
@@ -33,6 +36,7 @@ fn read(arguments: impl Iterator<Item = String>) -> Result<Wish, String> {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--foreground" => stdio = Stdio::Kept,
+            "--check" => return Ok(Wish::Check),
             "--version" | "-V" => {
                 return Ok(Wish::Say(format!("{} {}\n", identity::AGENT_NAME, identity::SOFTWARE_VERSION)));
             }
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
     };
     let (stdio, log) = match wish {
         Wish::Run { stdio, log } => (stdio, log),
+        Wish::Check => return check(),
         Wish::Say(text) => {
             let _ = std::io::stdout().write_all(text.as_bytes());
             return ExitCode::SUCCESS;
@@ -68,7 +73,7 @@ fn main() -> ExitCode {
     // Before the first thread, file or socket.
     let short = harden::at_start(stdio);
     let echo = if stdio == Stdio::Kept { Echo::Stderr } else { Echo::None };
-    match start::run(Options { echo, log, short }) {
+    match start::run(Options { echo, log, short, aim: Aim::Serve }) {
         Ok(()) | Err(StartError::Running) => ExitCode::SUCCESS,
         Err(error) => {
             let fault = error.fault();
@@ -76,6 +81,21 @@ fn main() -> ExitCode {
             if stdio == Stdio::Kept {
                 let _ =
                     writeln!(std::io::stderr(), "mcp-login-agent: {}\n{}", fault.message, fault.data.next);
+            }
+            ExitCode::from(fault.exit().status())
+        }
+    }
+}
+
+/// For the program that started an agent in vain and wants to say why: the agent itself has no standard output then.
+fn check() -> ExitCode {
+    let short = harden::at_start(Stdio::Kept);
+    match start::run(Options { echo: Echo::None, log: None, short, aim: Aim::Check }) {
+        Ok(()) | Err(StartError::Running) => ExitCode::SUCCESS,
+        Err(error) => {
+            let fault = error.fault();
+            if let Ok(line) = serde_json::to_string(&fault) {
+                let _ = writeln!(std::io::stdout(), "{line}");
             }
             ExitCode::from(fault.exit().status())
         }
@@ -93,6 +113,7 @@ mod tests {
 
     #[test]
     fn arguments() {
+        assert_eq!(asked(&["--check"]).unwrap(), Wish::Check);
         assert_eq!(asked(&[]).unwrap(), Wish::Run { stdio: Stdio::Null, log: None });
         let debug = Some("debug".parse().unwrap());
         assert_eq!(

@@ -53,6 +53,17 @@ pub struct Options {
     pub log: Option<LogLevel>,
     /// What hardening could not do.
     pub short: Vec<Shortfall>,
+    /// How far to go.
+    pub aim: Aim,
+}
+
+/// How far a start goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aim {
+    /// To serve until told to stop.
+    Serve,
+    /// Only as far as an agent can be hindered: files, settings, socket.
+    Check,
 }
 
 /// Why there is no agent.
@@ -156,7 +167,7 @@ pub fn run(options: Options) -> Result<(), StartError> {
         .max_blocking_threads(8)
         .build()
         .map_err(StartError::System)?;
-    let ended = runtime.block_on(serve(paths, config?));
+    let ended = runtime.block_on(serve(paths, config?, options.aim));
     // What still runs are lookups and waits that nobody is interested in any more.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
@@ -187,7 +198,7 @@ fn level(options: &Options, config: Option<&Config>) -> LogLevel {
     options.log.or_else(|| words.into_iter().flatten().find_map(|word| word.parse().ok())).unwrap_or_default()
 }
 
-async fn serve(paths: Paths, config: Config) -> Result<(), StartError> {
+async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError> {
     // Before the first callback or request can come.
     let mut stop_signal = std::pin::pin!(stop_signal().map_err(StartError::System)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -216,6 +227,9 @@ async fn serve(paths: Paths, config: Config) -> Result<(), StartError> {
     let parts =
         Parts { core: core.clone(), http, settings, clock: clock.clone(), opener, audit: audit.clone() };
     let listener = Listener::bind(&paths)?;
+    if aim == Aim::Check {
+        return Ok(());
+    }
     let (stop, stopped) = watch::channel(false);
     let doors = Arc::new(Doors {
         sign_ins: SignIns::new(parts),
@@ -230,7 +244,8 @@ async fn serve(paths: Paths, config: Config) -> Result<(), StartError> {
         core: core.clone(),
     });
     note(&doors, AuditAction::AgentStarted).await;
-    for Notice::KeptAside(path) in core.notices() {
+    let state = core.notices().iter().map(|Notice::KeptAside(path)| path.as_path());
+    for path in state.chain(doors.approvals.kept_aside()) {
         let entry = audit::entry(doors.now().unix(), AuditAction::FileKeptAside, AuditOutcome::Ok);
         let _ = audit.write(AuditEntry { note: Some(path.display().to_string()), ..entry }).await;
     }

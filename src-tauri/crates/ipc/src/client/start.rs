@@ -5,9 +5,11 @@
 //! comes from beside our own executable, never from `PATH`; the wait for it has an end.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{Client, ClientError};
+use crate::fault::Fault;
 use crate::identity;
 
 #[cfg(unix)]
@@ -86,6 +88,10 @@ pub(super) fn start_and_connect(socket: &Path, how: &StartHow) -> Result<Client,
             }
             Some(Left::Failed(how)) => {
                 started = None;
+                // What hinders it will hinder the next one too: no use in waiting.
+                if let Some(fault) = program.as_deref().and_then(explain) {
+                    return Err(ClientError::Fault(fault));
+                }
                 failed = Some(how);
                 deadline = deadline.min(now + OTHERS_WITHIN);
             }
@@ -114,6 +120,13 @@ fn beside() -> Result<PathBuf, ClientError> {
     let own = std::env::current_exe().map_err(ClientError::Lost)?;
     let name = format!("{}{}", identity::AGENT_NAME, std::env::consts::EXE_SUFFIX);
     Ok(own.with_file_name(name))
+}
+
+/// Why an agent cannot start, by its own word. Asked only after one has failed, so that it costs nothing otherwise.
+fn explain(program: &Path) -> Option<Fault> {
+    let mut command = Command::new(program);
+    let said = command.arg("--check").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    serde_json::from_slice(&said.stdout).ok()
 }
 
 fn spawn(program: &Path) -> Result<Box<dyn Started>, ClientError> {
