@@ -97,7 +97,12 @@ impl FileIdentity {
             modified: (meta.mtime() as u64)
                 .wrapping_mul(1_000_000_000)
                 .wrapping_add(meta.mtime_nsec() as u64),
-            owner: if meta.uid() == 0 { FileOwner::System } else { FileOwner::Person },
+            // One that others may write has no owner who vouches for it.
+            owner: if meta.uid() == 0 && meta.mode() & 0o022 == 0 {
+                FileOwner::System
+            } else {
+                FileOwner::Person
+            },
         }
     }
 }
