@@ -187,9 +187,12 @@ impl ReachRule {
 
 fn is_private_literal(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<std::net::IpAddr>() {
+    // An IPv4 address in IPv6's clothes is what it is underneath.
+    match bare.parse::<std::net::IpAddr>().map(|ip| ip.to_canonical()) {
         Ok(std::net::IpAddr::V4(ip)) => {
-            ip.is_private() || ip.is_link_local() || ip.is_loopback() || ip.is_unspecified()
+            // 100.64.0.0/10 is carrier-grade NAT, and what overlay networks use (RFC 6598).
+            let shared = matches!(ip.octets(), [100, 64..=127, ..]);
+            ip.is_private() || ip.is_link_local() || ip.is_loopback() || ip.is_unspecified() || shared
         }
         Ok(std::net::IpAddr::V6(ip)) => {
             ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified()
@@ -395,6 +398,9 @@ mod tests {
             "https://10.0.0.1/a",
             "https://169.254.169.254/",
             "https://0x7f000001/",
+            "https://[::ffff:169.254.169.254]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://100.64.0.1/",
         ] {
             assert!(refuses(&public, url), "{url}");
             assert!(!refuses(&public.clone().with_named(Reach::Private), url), "{url}");
