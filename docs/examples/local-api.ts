@@ -108,6 +108,7 @@ interface AgentStatus {
   paths: PathsView;
   paused: boolean;
   pid: number;
+  policy_mistake?: string;
   revocations_queued: number;
   started_at: number;
   vault: VaultView;

@@ -122,6 +122,7 @@ class AgentStatus(TypedDict):
     paths: PathsView
     paused: bool
     pid: int
+    policy_mistake: NotRequired[str]
     revocations_queued: int
     started_at: int
     vault: VaultView

@@ -308,6 +308,7 @@ impl Doors {
             accounts,
             revocations_queued: u32::try_from(self.core.queued()).unwrap_or(u32::MAX),
             approvals: self.mode,
+            policy_mistake: self.approvals.policy_fault().map(|mistake| mistake.to_string()),
             paths: api::PathsView {
                 config: self.paths.config_dir.display().to_string(),
                 data: self.paths.data_dir.display().to_string(),

@@ -257,6 +257,10 @@ fn settings(status: &AgentStatus) -> Check {
 }
 
 fn approvals(status: &AgentStatus) -> Check {
+    if let Some(mistake) = &status.policy_mistake {
+        let what = format!("the policy allows nothing, because of a mistake: {}", visible(mistake));
+        return problem("Approvals", what, "Mend that line of policy.toml; it counts at once.");
+    }
     match status.approvals {
         ApprovalsMode::Window => ok("Approvals", "a window asks"),
         ApprovalsMode::Terminal => ok("Approvals", "answered with `mcp-login approvals`"),

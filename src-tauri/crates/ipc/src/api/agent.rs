@@ -110,6 +110,9 @@ pub struct AgentStatus {
     pub revocations_queued: u32,
     /// How a program that nobody approved yet is dealt with.
     pub approvals: ApprovalsMode,
+    /// What is wrong with the policy file, which counts as empty until it is mended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_mistake: Option<String>,
     /// Where things lie.
     pub paths: PathsView,
     /// Rotation and hand-out are paused.
