@@ -18,8 +18,11 @@
 //! [`Home::with_fault_points`] has one that kills itself. `tests/README.md` has the rest.
 #![allow(clippy::unwrap_used)]
 
+mod account;
 mod agent;
 mod browser;
+#[cfg(target_os = "linux")]
+mod cable;
 pub mod child;
 mod home;
 mod keyring;
@@ -40,6 +43,8 @@ pub mod wait;
 
 pub use agent::Agent;
 pub use browser::Browser;
+#[cfg(target_os = "linux")]
+pub use cable::Cable;
 pub use home::{Home, SETTINGS, Said, policy_for};
 pub use keyring::KeyringItem;
 pub use oidc_provider::{Event, OidcProvider};
