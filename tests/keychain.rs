@@ -147,7 +147,10 @@ fn an_absent_keyring_is_said_before_the_browser_opens() {
     let session = Session::start_with(&["--no-keyring"]);
     let sandbox = Sandbox::start();
     let home = home(&session);
-    let next = refused(home.run(&["add", sandbox.mcp(), "--name", "work", "--json"]), "keychain_absent");
+    let next = refused(
+        home.run(&["add", sandbox.mcp(), "--name", "work", "--json", "--timeout", "30"]),
+        "keychain_absent",
+    );
     assert!(next.contains("vault = \"memory\""), "{next}");
     assert_eq!(home.opened(), Vec::<String>::new(), "a browser was opened");
     assert_eq!(sandbox.at("register").len(), 0, "a client was registered for nothing");
@@ -170,9 +173,15 @@ fn a_bus_and_a_keyring_that_come_late() {
     let mut home = home(&session);
     home.set("DBUS_SESSION_BUS_ADDRESS", session.late_bus());
     let agent = Agent::start(&home);
-    refused(home.run(&["add", sandbox.mcp(), "--name", "work", "--json"]), "keychain_absent");
+    refused(
+        home.run(&["add", sandbox.mcp(), "--name", "work", "--json", "--timeout", "30"]),
+        "keychain_absent",
+    );
     let mut bus = session.start_late_bus();
-    refused(home.run(&["add", sandbox.mcp(), "--name", "work", "--json"]), "keychain_absent");
+    refused(
+        home.run(&["add", sandbox.mcp(), "--name", "work", "--json", "--timeout", "30"]),
+        "keychain_absent",
+    );
     let mut keyring = session.start_late_keyring();
     home.signed_in(sandbox.mcp(), "work");
     let token = home.run(&["token", "work"]).ok();

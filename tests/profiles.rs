@@ -129,7 +129,7 @@ fn entra_without_its_profile() {
         )
     };
     entra.home.write_settings(&profile("announced"));
-    let said = entra.home.run(&["add", &entra.mcp, "--json"]).exits(9);
+    let said = entra.home.run(&["add", &entra.mcp, "--json", "--timeout", "30"]).exits(9);
     assert_eq!(said.error()["code"], "pkce_missing", "{}", said.stderr);
     assert_eq!(entra.sandbox.at("authorize").len(), 0);
     assert_eq!(entra.home.opened(), Vec::<String>::new());
@@ -239,7 +239,7 @@ fn a_pinned_issuer_for_a_server_that_names_none() {
         "no-challenge-metadata",
     ]);
     let home = Home::new();
-    let said = home.run(&["add", sandbox.mcp(), "--json"]);
+    let said = home.run(&["add", sandbox.mcp(), "--json", "--timeout", "30"]);
     assert_ne!(said.code, 0, "nobody said where to sign in");
     assert_eq!(sandbox.at("register").iter().filter(|r| r.answered(201)).count(), 0);
     home.run(&["agent", "stop"]).ok();
@@ -464,7 +464,7 @@ fn an_initial_access_token() {
     let path = file.path().display().to_string();
     let sandbox = Sandbox::start_with(&["--initial-access-token-file", &path]);
     let home = Home::new();
-    let error = home.run(&["add", sandbox.mcp(), "--json"]).exits(9).error();
+    let error = home.run(&["add", sandbox.mcp(), "--json", "--timeout", "30"]).exits(9).error();
     assert_eq!(error["code"], "registration_token_needed", "{error}");
     assert!(
         error["next"].as_str().is_some_and(|next| next.contains("--initial-access-token-stdin")),
@@ -487,7 +487,7 @@ fn an_initial_access_token() {
 fn a_client_registered_beforehand() {
     let sandbox = Sandbox::start_with(&["--fault", "no-registration"]);
     let home = Home::new();
-    let error = home.run(&["add", sandbox.mcp(), "--json"]).exits(1).error();
+    let error = home.run(&["add", sandbox.mcp(), "--json", "--timeout", "30"]).exits(1).error();
     assert_eq!(error["code"], "registration_needed", "{error}");
     let client = json!({
         "client_id": "by:hand", "client_secret": "s3cret:+%", "redirect_uris": ["http://127.0.0.1/callback"],

@@ -110,7 +110,7 @@ fn a_proxy_that_is_down_is_named() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
     let mut home = home(&ca);
     home.set("HTTPS_PROXY", format!("http://{free}"));
-    refused(home.run(&["add", "https://mcp.test/mcp", "--json"]), "proxy_failed");
+    refused(home.run(&["add", "https://mcp.test/mcp", "--json", "--timeout", "30"]), "proxy_failed");
     assert_eq!(ours(&sandbox).len(), 0);
     assert_eq!(home.opened(), Vec::<String>::new());
 }
@@ -128,14 +128,14 @@ fn certificates_that_are_not_to_be_trusted() {
     ];
     for (what, certificate, code) in cases {
         let direct = sandbox(&certificate, &[]);
-        refused(home(&ca).run(&["add", direct.mcp(), "--json"]), code);
+        refused(home(&ca).run(&["add", direct.mcp(), "--json", "--timeout", "30"]), code);
         assert_eq!(direct.log().len(), 0, "{what}: something arrived");
 
         let named = behind_a_name(&certificate);
         let proxy = Proxy::start(&[(TARGET, named.address())]);
         let mut home = home(&ca);
         home.set("HTTPS_PROXY", proxy.url());
-        let said = home.run(&["add", "https://mcp.test/mcp", "--json"]);
+        let said = home.run(&["add", "https://mcp.test/mcp", "--json", "--timeout", "30"]);
         assert!(said.error()["fact"].as_str().is_some_and(|fact| fact.contains(NAME)), "{}", said.stderr);
         refused(said, code);
         assert_eq!(named.log().len(), 0, "{what}: something arrived");
@@ -149,7 +149,7 @@ fn certificates_that_are_not_to_be_trusted() {
 fn without_the_authority_nothing_is_trusted() {
     let (ca, other) = (TestCa::new(), TestCa::new());
     let good = sandbox(&ca.issue(&["127.0.0.1"]), &[]);
-    refused(home(&other).run(&["add", good.mcp(), "--json"]), "certificate_untrusted");
+    refused(home(&other).run(&["add", good.mcp(), "--json", "--timeout", "30"]), "certificate_untrusted");
     assert_eq!(good.log().len(), 0);
     home(&ca).signed_in(good.mcp(), "work");
 }
