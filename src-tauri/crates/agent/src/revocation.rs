@@ -173,6 +173,11 @@ impl Revocations {
         self.next.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), until);
     }
 
+    /// Lets a postponed entry be tried at once.
+    pub(crate) fn hasten(&self, id: &RevocationId) {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
     async fn edit(&self, change: impl FnOnce(&mut RevocationsFile)) -> Result<(), Failure> {
         let file = self.file.lock().await;
         let mut next = self.read(Clone::clone);

@@ -15,6 +15,16 @@ use crate::revocation::{Attempt, Material, PATIENCE};
 use crate::state::{Cell, Standing, TurnGuard};
 use crate::tokens::TokenSet;
 
+/// What became of the queue's entry.
+enum Revocation {
+    /// The issuer has answered for good.
+    Done(RevocationId),
+    /// It is to be tried again.
+    Queued,
+    /// The tokens are gone already: if a crash cut an earlier attempt off, the entry is all that knows of them.
+    FromBefore(RevocationId),
+}
+
 impl Core {
     /// Signs an account out. Goes on if the caller goes away.
     ///
@@ -55,16 +65,17 @@ impl Inner {
 
         let turn = cell.turn().await;
         self.cell(&cell.id)?; // somebody else's sign-out may have come first
+        let id = revocation_id(&cell.id);
         let (mut lines, revocation) = match self.newest(cell, &turn).await? {
             None => {
                 let none = |what| receipt::line(what, Outcome::None);
-                (vec![none(Credential::RefreshToken), none(Credential::AccessToken)], None)
+                let lines = vec![none(Credential::RefreshToken), none(Credential::AccessToken)];
+                (lines, Revocation::FromBefore(id))
             }
             Some(tokens) => {
-                let id = revocation_id(&cell.id);
                 let attempt = self.revoke(id.clone(), &account, &tokens, signed_out_at).await?;
-                let done = attempt.is_final().then_some(id);
-                (vec![attempt.refresh, attempt.access], done)
+                let outcome = if attempt.is_final() { Revocation::Done(id) } else { Revocation::Queued };
+                (vec![attempt.refresh, attempt.access], outcome)
             }
         };
         fault::point("signout.revoked");
@@ -72,8 +83,11 @@ impl Inner {
         fault::point("signout.deleted");
         self.give_up_registration(&account).await?;
         self.remove(&cell.id).await?;
-        if let Some(done) = revocation {
-            self.dequeue(&done).await?;
+        match revocation {
+            Revocation::Done(id) => self.dequeue(&id).await?,
+            // It waited for us to be through with the account.
+            Revocation::FromBefore(id) => self.revocations.hasten(&id),
+            Revocation::Queued => {}
         }
         lines.push(self.end_registration(&account.registration).await);
         lines.push(receipt::confirmed(Credential::KeychainItem, Proof::Deleted, self.clock.now().unix()));
