@@ -1,12 +1,12 @@
 //! `mcp-login token` as a whole process, against an empty static program, one, 8 and 50 at a time; and, where they are
 //! installed and set up, against the two other token agents.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use mcp_login_tests::{Home, workspace};
+use mcp_login_tests::Home;
 
 use crate::floor;
 use crate::report::{Report, Verdict};
@@ -16,10 +16,12 @@ use crate::stats::Series;
 const ROUNDS: usize = 7;
 /// Processes a round and kind.
 const STARTS: usize = 200;
+/// Starts of an agent: each takes as long as many hand-outs, and nothing is held to it.
+const STARTED: usize = 9;
 
 pub(crate) fn run(home: &Home, report: &mut Report) {
     let empty = floor::empty();
-    let ours = command(home);
+    let ours = home.programs().command.clone();
     let token = |program: &Path| {
         let mut command = home.program(program);
         command.args(["token", "bench"]);
@@ -54,6 +56,32 @@ pub(crate) fn run(home: &Home, report: &mut Report) {
     for name in Rival::NAMES.iter().filter(|name| !rivals.iter().any(|rival| rival.name() == **name)) {
         report.row(&format!("… against `{name}`"), "", "not on this machine", Verdict::Shown);
     }
+    with_start(report);
+    sizes(home, report);
+}
+
+/// The first one after logging in: it starts the agent. Its tokens are in the keychain then, which is not measured here;
+/// the agent's answer that there is no such account takes the same way.
+fn with_start(report: &mut Report) {
+    const NO_SUCH_ACCOUNT: i32 = 5;
+    let home = Home::new();
+    let mut series = Series::default();
+    for _ in 0..STARTED {
+        let begun = Instant::now();
+        home.run(&["token", "nobody"]).exits(NO_SUCH_ACCOUNT);
+        series.push(begun.elapsed());
+        home.run(&["agent", "stop"]).ok();
+    }
+    report.row("`mcp-login token` when no agent runs: starts one", "", &series.text(), Verdict::Shown);
+}
+
+fn sizes(home: &Home, report: &mut Report) {
+    let programs = home.programs();
+    for (name, program) in [("mcp-login", &programs.command), ("mcp-login-agent", &programs.agent)] {
+        let bytes = std::fs::metadata(program).unwrap().len();
+        let size = format!("{:.1} MiB", bytes as f64 / 1024.0 / 1024.0);
+        report.row(&format!("size of `{name}`"), "", &size, Verdict::Shown);
+    }
 }
 
 /// One figure for a round, in microseconds: the median of single starts, or the time for all when several run at once.
@@ -85,11 +113,4 @@ fn once(mut command: Command) -> Duration {
     let status = command.status().unwrap();
     assert!(status.success(), "{command:?}: {status}");
     begun.elapsed()
-}
-
-/// The command as it is shipped, from `scripts/build`; else the one that the tests built.
-fn command(home: &Home) -> PathBuf {
-    let shipped = workspace().join("target/dist/mcp-login");
-    let shipped = std::env::var_os("MCP_LOGIN_BENCH_COMMAND").map_or(shipped, PathBuf::from);
-    if shipped.exists() { shipped } else { home.programs().command.clone() }
 }

@@ -30,16 +30,32 @@ pub enum Build {
 }
 
 impl Programs {
-    /// Builds the programs, once a test program.
+    /// Builds the programs, once a test program. A benchmark, being a release build, takes them as `scripts/build` made
+    /// them: what is measured is what is shipped, the command linked statically and beside its agent.
     pub fn get(build: Build) -> &'static Programs {
         static PLAIN: OnceLock<Programs> = OnceLock::new();
         static FAULTS: OnceLock<Programs> = OnceLock::new();
         match build {
+            Build::Plain if is_release() => PLAIN.get_or_init(shipped),
             Build::Plain => PLAIN.get_or_init(|| make("plain", &[])),
             Build::FaultPoints => {
                 FAULTS.get_or_init(|| make("fault-points", &["--features", "fault-points"]))
             }
         }
+    }
+}
+
+fn shipped() -> Programs {
+    let place = target().join("dist");
+    let program = |name: &str| {
+        let program = place.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        assert!(program.exists(), "no {}: run scripts/build first", program.display());
+        program
+    };
+    Programs {
+        command: program("mcp-login"),
+        agent: program("mcp-login-agent"),
+        sandbox: program("mcp-login-sandbox"),
     }
 }
 

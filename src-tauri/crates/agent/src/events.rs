@@ -14,7 +14,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::Sender;
 
 /// Sends events until the connection is gone.
-pub async fn forward(doors: Arc<Doors>, notes: Sender<Notification>) {
+pub async fn forward(doors: Arc<Doors>, notes: Sender<Box<Notification>>) {
     let core = &doors.core;
     let mut accounts = core.subscribe();
     let mut sign_ins = doors.sign_ins.changes();
@@ -46,7 +46,7 @@ pub async fn forward(doors: Arc<Doors>, notes: Sender<Notification>) {
             () = notes.closed() => return,
         };
         for event in events {
-            if notes.send(Notification::Event(event)).await.is_err() {
+            if notes.send(Box::new(Notification::Event(event))).await.is_err() {
                 return;
             }
         }

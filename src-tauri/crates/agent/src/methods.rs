@@ -120,7 +120,7 @@ impl Doors {
         peer: Arc<Peer>,
         id: Id,
         request: Request,
-        notes: mpsc::Sender<Notification>,
+        notes: mpsc::Sender<Box<Notification>>,
     ) -> Line {
         let method = request.method();
         let answer = match self.permit(method.class(), &peer) {
@@ -147,7 +147,7 @@ impl Doors {
         peer: &Arc<Peer>,
         id: &Id,
         request: Request,
-        notes: mpsc::Sender<Notification>,
+        notes: mpsc::Sender<Box<Notification>>,
     ) -> Answer {
         match request {
             Request::TokenGet(params) => {
@@ -354,7 +354,7 @@ impl Doors {
     async fn audit_read(
         &self,
         params: api::AuditRead,
-        notes: mpsc::Sender<Notification>,
+        notes: mpsc::Sender<Box<Notification>>,
     ) -> Result<api::AuditPage, Fault> {
         let unavailable = |_| Fault::new(Code::AuditUnavailable);
         // Subscribed before it is read, so that nothing falls between; what came twice is left out by its number.
@@ -388,7 +388,7 @@ impl Doors {
         self: &Arc<Self>,
         peer: &Peer,
         params: api::SignInStart,
-        notes: mpsc::Sender<Notification>,
+        notes: mpsc::Sender<Box<Notification>>,
     ) -> Result<api::SignInStarted, Fault> {
         let start = self.start(params)?;
         let started_at = self.now().unix();
@@ -702,14 +702,14 @@ async fn progress(
     id: SignInId,
     mut steps: watch::Receiver<Step>,
     started_at: u64,
-    notes: mpsc::Sender<Notification>,
+    notes: mpsc::Sender<Box<Notification>>,
 ) {
     loop {
         let step = steps.borrow_and_update().clone();
         let last = step.is_final();
         let step = show::step(&doors.core, &step, started_at);
         let note = api::SignInProgress { sign_in: id.as_str().to_owned(), step };
-        if notes.send(Notification::SignInProgress(note)).await.is_err() || last {
+        if notes.send(Box::new(Notification::SignInProgress(note))).await.is_err() || last {
             return;
         }
         tokio::select! {
@@ -724,7 +724,7 @@ async fn follow_audit(
     audit: Audit,
     mut written: tokio::sync::broadcast::Receiver<Arc<AuditEntry>>,
     mut last: u64,
-    notes: mpsc::Sender<Notification>,
+    notes: mpsc::Sender<Box<Notification>>,
 ) {
     loop {
         let new = tokio::select! {
@@ -741,7 +741,7 @@ async fn follow_audit(
         };
         for entry in new {
             last = entry.seq;
-            if notes.send(Notification::AuditEntry(entry)).await.is_err() {
+            if notes.send(Box::new(Notification::AuditEntry(entry))).await.is_err() {
                 return;
             }
         }

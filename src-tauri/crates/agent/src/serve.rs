@@ -53,8 +53,9 @@ where
 struct Connection {
     peer: Arc<Peer>,
     doors: Arc<Doors>,
-    notes: mpsc::Sender<Notification>,
-    inbox: mpsc::Receiver<Notification>,
+    /// Boxed: a channel has room for 32 at once, which no connection that only asks for a token should pay for.
+    notes: mpsc::Sender<Box<Notification>>,
+    inbox: mpsc::Receiver<Box<Notification>>,
     working: JoinSet<Line>,
     input: Vec<u8>,
 }

@@ -24,6 +24,8 @@ const MAX_KNOWN: usize = 64;
 const PIDFS_MAGIC: i128 = 0x5049_4446;
 /// Bytes of a command line that are looked at: a path to a script fits.
 const MAX_COMMAND_LINE: usize = 8 * 1024;
+/// Bytes of a process's line in `stat`: 52 fields of at most 20 digits, and a name of 64 bytes.
+const MAX_STAT: usize = 2 * 1024;
 /// Tries to read a chain in which somebody ends meanwhile.
 const TRIES: usize = 3;
 
@@ -248,10 +250,19 @@ struct Stat {
     started: u64,
 }
 
+/// Reads the beginning of a file of `/proc` in one go: the kernel makes the whole of it at the first read, and hands it out
+/// in one piece when there is room. Asking for its length and reading by and by, as for a file on a disk, costs four times
+/// as many system calls, for every process of every new caller's chain.
+fn beginning<'a>(path: &str, room: &'a mut [u8]) -> io::Result<&'a [u8]> {
+    use std::io::Read as _;
+    let read = std::fs::File::open(path)?.read(room)?;
+    Ok(&room[..read])
+}
+
 /// `/proc/<pid>/stat`; the name in it may hold anything, also brackets, so the fields count from its last one.
 fn stat(pid: u32) -> io::Result<Stat> {
-    let text = std::fs::read(format!("/proc/{pid}/stat"))?;
-    let text = String::from_utf8_lossy(&text);
+    let mut room = [0; MAX_STAT];
+    let text = String::from_utf8_lossy(beginning(&format!("/proc/{pid}/stat"), &mut room)?);
     let fields = text.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
     let mut fields = fields.split_ascii_whitespace();
     let parent = fields.nth(1).and_then(|field| field.parse().ok());
@@ -263,11 +274,8 @@ fn stat(pid: u32) -> io::Result<Stat> {
 }
 
 fn script(pid: u32) -> Option<PathBuf> {
-    use std::io::Read as _;
-    let mut line = Vec::new();
-    let file = std::fs::File::open(format!("/proc/{pid}/cmdline")).ok()?;
-    file.take(MAX_COMMAND_LINE as u64).read_to_end(&mut line).ok()?;
-    let line = String::from_utf8_lossy(&line);
+    let mut room = [0; MAX_COMMAND_LINE];
+    let line = String::from_utf8_lossy(beginning(&format!("/proc/{pid}/cmdline"), &mut room).ok()?);
     let script = Path::new(kind::script(line.split('\0').filter(|argument| !argument.is_empty()))?);
     if script.is_absolute() {
         return Some(script.to_owned());
