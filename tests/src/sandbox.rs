@@ -21,10 +21,8 @@ pub struct Sandbox {
 
 #[derive(Debug, Deserialize)]
 struct Ready {
-    #[serde(default)]
-    issuer: String,
-    #[serde(default)]
-    mcp: String,
+    issuer: Option<String>,
+    mcp: Option<String>,
     control: String,
     port: u16,
 }
@@ -91,12 +89,12 @@ impl Sandbox {
 
     /// The issuer.
     pub fn issuer(&self) -> &str {
-        &self.ready.issuer
+        self.ready.issuer.as_deref().expect("this sandbox is no issuer")
     }
 
     /// The address of the MCP server.
     pub fn mcp(&self) -> &str {
-        &self.ready.mcp
+        self.ready.mcp.as_deref().expect("this sandbox is no MCP server")
     }
 
     /// Where it really listens, whatever name `--origin` gives it: for a [`crate::Proxy`].
