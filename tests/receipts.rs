@@ -64,7 +64,7 @@ fn every_line_is_true() {
         assert_eq!(line(&receipt, what)["proof"], "deleted");
     }
     assert_eq!(sandbox.mcp_answers(token.text()), 401);
-    assert_eq!(home.audited("sign_out").len(), 1);
+    assert_eq!(home.wait_for_audit("sign_out", 1).len(), 1);
     assert!(!receipt.stdout.contains(token.text()), "a token in the receipt");
 }
 
