@@ -1,5 +1,8 @@
 //! What the agent costs when it does nothing: memory with a hundred accounts, and wake-ups.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::DirEntry;
 use std::time::Duration;
 
 use mcp_login_tests::{Home, Sandbox};
@@ -31,7 +34,11 @@ pub(crate) fn run(report: &mut Report) {
     );
     let before = switches(agent);
     std::thread::sleep(LOOK);
-    let woke = switches(agent) - before;
+    // A thread that had nothing to do ended meanwhile, and its count with it: it woke once for that.
+    let after = switches(agent);
+    let ended = before.keys().filter(|thread| !after.contains_key(*thread)).count() as u64;
+    let woke = ended
+        + after.iter().map(|(thread, count)| count - before.get(thread).copied().unwrap_or(0)).sum::<u64>();
     report.row(
         "agent, 100 accounts, idle 40 s: wake-ups of all threads",
         "the 37 s tick only",
@@ -46,15 +53,13 @@ fn kilobytes(id: u32, file: &str, name: &str) -> f64 {
     line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(f64::NAN)
 }
 
-/// Voluntary context switches of every thread: each is one time that it woke and slept again.
-fn switches(id: u32) -> u64 {
-    let Ok(threads) = std::fs::read_dir(format!("/proc/{id}/task")) else { return 0 };
-    threads
-        .flatten()
-        .filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok())
-        .filter_map(|text| {
-            let line = text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
-            line.trim().parse::<u64>().ok()
-        })
-        .sum()
+/// Voluntary context switches of each thread: each is one time that it woke and slept again.
+fn switches(id: u32) -> BTreeMap<OsString, u64> {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{id}/task")) else { return BTreeMap::new() };
+    let count = |thread: &DirEntry| {
+        let text = std::fs::read_to_string(thread.path().join("status")).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        line.trim().parse::<u64>().ok()
+    };
+    threads.flatten().filter_map(|thread| Some((thread.file_name(), count(&thread)?))).collect()
 }
