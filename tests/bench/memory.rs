@@ -10,6 +10,8 @@ use mcp_login_tests::{Home, Sandbox};
 use crate::report::{Report, Verdict};
 
 const ACCOUNTS: usize = 100;
+/// What a hundred sign-ins leave behind ends by itself: their pages' listeners, the threads that wrote their files.
+const SETTLE: Duration = Duration::from_secs(60);
 /// Longer than the agent's own tick of 37 s, so that one is in it.
 const LOOK: Duration = Duration::from_secs(40);
 
@@ -32,6 +34,7 @@ pub(crate) fn run(report: &mut Report) {
         &format!("{:.1} MiB", kilobytes(agent, "smaps_rollup", "Pss:") / 1024.0),
         Verdict::Shown,
     );
+    std::thread::sleep(SETTLE);
     let before = switches(agent);
     std::thread::sleep(LOOK);
     // A thread that had nothing to do ended meanwhile, and its count with it: it woke once for that.
