@@ -436,12 +436,12 @@ fn a_caller_outlasts_an_agent_that_takes_its_time_to_end() {
     wait::until("the agent to be gone", || home.agents().is_empty().then_some(()));
     let agent = Agent::start(&home);
     let before = token(&home);
-    sandbox.fault("slow", "refresh:5000");
+    sandbox.fault("slow", "refresh:11000");
     let refresh = home.start(&["refresh", "work"]);
     refresh_arrived(&sandbox, 1);
     signal(agent.id(), Signal::TERM);
     wait::until("the socket to be gone", || (!home.socket().exists()).then_some(()));
-    // Five seconds of nobody: longer than the losers of a race are waited for.
+    // Eleven seconds of nobody: longer than any start takes.
     let newer = home.run(&["token", "work", "--newer-than", &before["generation"].to_string()]).ok();
     assert_eq!(sandbox.mcp_answers(newer.text()), 200);
     assert_eq!(sandbox.at("refresh").len(), 1);

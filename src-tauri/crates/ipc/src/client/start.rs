@@ -19,17 +19,15 @@ mod system;
 #[path = "start_windows.rs"]
 mod system;
 
-/// How long a start may take: the first start after boot reads from a cold disk, and a keychain may be slow.
-const START_WITHIN: Duration = Duration::from_secs(10);
+/// How long a start may take. A cold disk or a slow keychain cost seconds; an agent that is about to end, and that the next
+/// one waits for, as long as its issuer. Below the 30 s after which MCP clients give up on a header helper.
+const START_WITHIN: Duration = Duration::from_secs(27);
 /// The first pause between two tries; an agent serves some 5 ms after its start.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// How long after an agent that we started has failed another one may need until it serves.
 const OTHERS_WITHIN: Duration = Duration::from_secs(3);
-/// How long an agent that is about to end may keep the next ones from starting: it still waits for what its issuers owe it.
-/// Below the 30 s after which MCP clients give up on a header helper.
-const PREDECESSOR_WITHIN: Duration = Duration::from_secs(27);
 /// The first pause before another one is started after one that left because the lock was held; then doubled.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// The longest such pause: fifty callers must not keep the machine busy with starting agents.
@@ -82,7 +80,6 @@ pub(super) fn start_and_connect(socket: &Path, how: &StartHow) -> Result<Client,
             Some(Left::Quietly) => {
                 // Many start at once and one stays; or the one that stays is on its way out, and then nobody would serve.
                 started = None;
-                deadline = begun + PREDECESSOR_WITHIN;
                 again = Some(now + retry);
                 retry = (retry * 2).min(LONGEST_RETRY);
             }
