@@ -248,13 +248,6 @@ impl Stage {
         self.sign_in(&["login", "work", "--json"])
     }
 
-    fn keyring_lives(&self) -> bool {
-        let ask = "org.freedesktop.DBus.NameHasOwner";
-        let to = ["--session", "--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus", ask];
-        let said = self.session.run("dbus-send", &[&to[..], &["string:org.freedesktop.secrets"]].concat());
-        said.stdout.contains("boolean true")
-    }
-
     /// What lies in the keychain, by name.
     fn items(&self) -> BTreeSet<String> {
         let said = self.session.run("secret-tool", &["search", "--all", "service", KEYCHAIN_SERVICE]);
@@ -604,7 +597,7 @@ fn on_the_wire(report: &Mutex<Report>, stage: &mut Stage) {
 fn played<T>(stage: &mut Stage, work: impl Fn(&Stage) -> T) -> Result<T, String> {
     for _ in 0..MOST_KEYRINGS {
         let outcome = caught(|| work(stage));
-        if stage.keyring_lives() {
+        if stage.session.keyring_lives() {
             if outcome.is_err() {
                 stage.begin_anew();
             }

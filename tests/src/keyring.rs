@@ -129,6 +129,15 @@ impl Session {
         running
     }
 
+    /// Whether somebody keeps secrets on this bus. GNOME Keyring aborts when a client vanishes in the middle of its
+    /// greeting, and what a test then sees says nothing about us.
+    pub fn keyring_lives(&self) -> bool {
+        let ask = "org.freedesktop.DBus.NameHasOwner";
+        let to = ["--session", "--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus", ask];
+        let said = self.run("dbus-send", &[&to[..], &["string:org.freedesktop.secrets"]].concat());
+        said.stdout.contains("boolean true")
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         PathBuf::from(self.get("MCP_LOGIN_SESSION").expect("scripts/session tells it")).join(name)
     }
