@@ -210,7 +210,7 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
         ApprovalsChoice::Window => ApprovalsMode::Policy,
     };
     let vault = match config.vault {
-        VaultChoice::Keychain => Vault::keychain(identity::KEYCHAIN_SERVICE),
+        VaultChoice::Keychain => Vault::keychain(identity::KEYCHAIN_SERVICE).map_err(StartError::System)?,
         VaultChoice::Memory => Vault::memory(),
     };
     let http = Wire::new(SystemHttp::new());
@@ -218,7 +218,7 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
         data_dir: paths.data_dir.clone(),
         allow_private_hosts: config.allow_private_hosts.clone(),
         clock: clock.clone(),
-        vault: vault.map_err(StartError::System)?,
+        vault,
         http: http.clone(),
     })
     .await?;

@@ -292,7 +292,7 @@ async fn open(dir: &tempfile::TempDir, clock: &Arc<Manual>, script: &Arc<Script>
         data_dir: dir.path().join("data"),
         allow_private_hosts: Vec::new(),
         clock: clock.clone(),
-        vault: Vault::over(items.clone(), None).unwrap(),
+        vault: Vault::at_once(items.clone()),
         http: Wire::new(Carried(script.clone())),
     })
     .await

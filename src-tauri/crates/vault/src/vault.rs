@@ -1,12 +1,14 @@
-//! One thread that does everything, in order, and handles to it.
+//! One hand that does everything, in order, and handles to it.
 //!
 //! Platforms do not order calls that come from several threads, and a call may block for as long as a person
 //! looks at a prompt. So one thread executes the calls; whoever asks waits with a deadline. A call that was given
 //! up by its caller still completes if it writes: a rotated token must not be lost because somebody was impatient.
+//! Memory cannot block: it is used where the caller stands, and needs no thread.
 
+use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use secrecy::SecretSlice;
@@ -23,17 +25,32 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 type Store = Journal<Box<dyn Items>>;
 type Call = Box<dyn FnOnce(&mut Store) + Send>;
 
-/// A handle to the one thread that uses the keychain. Clones are handles to the same thread, which ends, after
+/// Who makes the calls.
+#[derive(Clone)]
+enum Hand {
+    /// A thread of its own, for stores that may block.
+    Thread(mpsc::Sender<Call>),
+    /// The caller itself, one at a time.
+    Caller(Arc<Mutex<Store>>),
+}
+
+/// A handle to the one hand that uses the keychain. Clones are handles to the same one. A thread ends, after
 /// it has done all calls, when the last of them is dropped.
 ///
 /// # Errors
 /// Every method returns the [`Error`] of the first thing that failed, and [`Error::Deadline`] when there is no
 /// answer in time.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Vault {
-    calls: mpsc::Sender<Call>,
+    hand: Hand,
     kind: Kind,
     deadline: Option<Duration>,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").field("kind", &self.kind).finish_non_exhaustive()
+    }
 }
 
 impl Vault {
@@ -44,8 +61,17 @@ impl Vault {
     }
 
     /// Keeps everything in memory and loses it at the end. Only for those who asked for it.
-    pub fn memory() -> io::Result<Self> {
-        Self::over(Memory::new(), None)
+    #[must_use]
+    pub fn memory() -> Self {
+        Self::at_once(Memory::new())
+    }
+
+    /// Over items that never block: without a thread, so also without a deadline.
+    #[must_use]
+    pub fn at_once(items: impl Items + 'static) -> Self {
+        let kind = items.kind();
+        let store: Store = Journal::new(Chunked::new(Box::new(items)));
+        Self { hand: Hand::Caller(Arc::new(Mutex::new(store))), kind, deadline: None }
     }
 
     /// Over any items. Without a deadline, callers wait for as long as it takes.
@@ -55,11 +81,10 @@ impl Vault {
         let (calls, queue) = mpsc::channel::<Call>();
         std::thread::Builder::new().name("vault".into()).spawn(move || {
             for call in queue {
-                // A panic below us costs this one call; its answer is dropped, which its caller sees.
-                let _ = panic::catch_unwind(AssertUnwindSafe(|| call(&mut store)));
+                make(call, &mut store);
             }
         })?;
-        Ok(Self { calls, kind, deadline })
+        Ok(Self { hand: Hand::Thread(calls), kind, deadline })
     }
 
     /// Which store it is.
@@ -172,7 +197,11 @@ impl Vault {
             failure: PlatformFailure { text: "the call broke off".into(), code: None },
             written,
         };
-        self.calls.send(call).map_err(|_| gone())?;
+        match &self.hand {
+            Hand::Thread(calls) => calls.send(call).map_err(|_| gone())?,
+            // Nothing panics while holding it that is not caught; if it did, the store is still a store.
+            Hand::Caller(store) => make(call, &mut store.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
         let answer = match self.deadline {
             Some(deadline) => {
                 tokio::time::timeout(deadline, wait).await.map_err(|_| Error::Deadline { written })?
@@ -183,11 +212,14 @@ impl Vault {
     }
 }
 
+/// A panic below us costs this one call; its answer is dropped, which its caller sees.
+fn make(call: Call, store: &mut Store) {
+    let _ = panic::catch_unwind(AssertUnwindSafe(|| call(store)));
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
     use secrecy::ExposeSecret;
 
     use super::*;
@@ -270,7 +302,7 @@ mod tests {
 
     #[tokio::test]
     async fn calls_are_made_in_the_order_in_which_they_came() {
-        let vault = Vault::memory().unwrap();
+        let vault = Vault::over(Memory::new(), None).unwrap();
         let calls = (1..=50).map(|number| {
             let vault = vault.clone();
             async move { vault.store(&key("a"), Generation::new(number), bytes(&number.to_le_bytes())).await }
@@ -279,6 +311,19 @@ mod tests {
             call.await.unwrap().unwrap(); // none is stale, so none overtook another
         }
         assert_eq!(vault.load(&key("a")).await.unwrap().unwrap().generation, Generation::new(50));
+    }
+
+    #[tokio::test]
+    async fn memory_is_there_at_once_and_survives_a_panic() {
+        let vault = Vault::memory();
+        vault.store(&key("a"), Generation::FIRST, bytes(b"one")).await.unwrap();
+        assert_eq!(vault.load(&key("a")).await.unwrap().unwrap().secret.expose_secret(), b"one");
+        let (_unlock, prompt) = mpsc::channel();
+        let (asked, _asked) = mpsc::channel();
+        let vault = Vault::at_once(Prompted { memory: Arc::default(), prompt, asked });
+        for _ in 0..2 {
+            assert!(matches!(vault.probe().await, Err(Error::Platform { written: Written::No, .. })));
+        }
     }
 
     #[tokio::test]
