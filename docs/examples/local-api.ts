@@ -25,6 +25,9 @@ interface Welcome {
   version: string;
 }
 
+/** How we know when a sign-in will end. */
+type EndsBy = "announced" | "profile" | "history";
+
 /** The server moved to another issuer. */
 interface IssuerChange {
   new: string;
@@ -53,6 +56,8 @@ type AccountState = "ready" | "needs_sign_in" | "offline" | "server_refuses" | "
 interface Account {
   asked_scope: string[];
   code?: string;
+  ends_at?: number;
+  ends_by?: EndsBy;
   expires_at?: number;
   generation: number;
   id: string;
@@ -80,12 +85,27 @@ interface Accounts {
 /** How a program that nobody approved yet is dealt with. */
 type ApprovalsMode = "window" | "terminal" | "policy";
 
+/** Whether the consent window's program lies beside the agent. */
+type ConsentWindow = "there" | "missing";
+
+/** Whether the agent knows where to open a window. */
+type Display = "known" | "unknown";
+
 /** Where things lie. */
 interface PathsView {
   config: string;
   data: string;
   log?: string;
   socket: string;
+}
+
+/** Who opens our custom scheme. */
+type SchemeState = "ours" | "foreign" | "none";
+
+/** Who opens our custom scheme, as the system says. */
+interface SchemeView {
+  program?: string;
+  state: SchemeState;
 }
 
 /** What the keychain is. */
@@ -105,11 +125,14 @@ interface VaultView {
 interface AgentStatus {
   accounts: Record<string, number>;
   approvals: ApprovalsMode;
+  consent_window: ConsentWindow;
+  display: Display;
   paths: PathsView;
   paused: boolean;
   pid: number;
   policy_mistake?: string;
   revocations_queued: number;
+  scheme: SchemeView;
   started_at: number;
   vault: VaultView;
   version: string;

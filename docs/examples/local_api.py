@@ -32,6 +32,9 @@ class Welcome(TypedDict):
     version: str
 
 
+EndsBy = Literal["announced", "profile", "history"]
+
+
 class IssuerChange(TypedDict):
     """The server moved to another issuer."""
 
@@ -63,6 +66,8 @@ class Account(TypedDict):
 
     asked_scope: list[str]
     code: NotRequired[str]
+    ends_at: NotRequired[int]
+    ends_by: NotRequired[EndsBy]
     expires_at: NotRequired[int]
     generation: int
     id: str
@@ -91,6 +96,12 @@ class Accounts(TypedDict):
 ApprovalsMode = Literal["window", "terminal", "policy"]
 
 
+ConsentWindow = Literal["there", "missing"]
+
+
+Display = Literal["known", "unknown"]
+
+
 class PathsView(TypedDict):
     """Where things lie."""
 
@@ -98,6 +109,16 @@ class PathsView(TypedDict):
     data: str
     log: NotRequired[str]
     socket: str
+
+
+SchemeState = Literal["ours", "foreign", "none"]
+
+
+class SchemeView(TypedDict):
+    """Who opens our custom scheme, as the system says."""
+
+    program: NotRequired[str]
+    state: SchemeState
 
 
 VaultKind = Literal["keychain", "memory"]
@@ -119,11 +140,14 @@ class AgentStatus(TypedDict):
 
     accounts: dict[str, Any]
     approvals: ApprovalsMode
+    consent_window: ConsentWindow
+    display: Display
     paths: PathsView
     paused: bool
     pid: int
     policy_mistake: NotRequired[str]
     revocations_queued: int
+    scheme: SchemeView
     started_at: int
     vault: VaultView
     version: str

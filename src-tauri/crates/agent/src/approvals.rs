@@ -550,7 +550,8 @@ impl State {
                 };
                 let name = program.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
                 let program = program.to_string_lossy().into_owned();
-                let face = api::Subject { program, name, kind: SubjectKind::Program, script: None };
+                let face =
+                    api::Subject { program, name, kind: SubjectKind::Program, script: None, signer: None };
                 (face, Some(file), None, account.id.clone())
             }
         };
@@ -624,7 +625,13 @@ mod tests {
             let program = self.program(name);
             let file = FileIdentity::of(&program);
             let program = program.to_str().unwrap().to_owned();
-            let face = api::Subject { program, name: name.into(), kind: SubjectKind::Program, script: None };
+            let face = api::Subject {
+                program,
+                name: name.into(),
+                kind: SubjectKind::Program,
+                script: None,
+                signer: None,
+            };
             // Tests may run as root, whose files are vouched for.
             let file = file.map(|f| FileIdentity { owner: Owner::Person, ..f });
             Subject { face, process: (pid, 1), file }

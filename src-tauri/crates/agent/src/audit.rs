@@ -45,10 +45,21 @@ pub struct Audit {
 #[error("the audit log cannot be written")]
 pub struct AuditUnavailable;
 
+/// Which entries a reader wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range {
+    /// The newest ones.
+    Newest,
+    /// The oldest of those after this number.
+    After(u64),
+    /// The newest of those before this number.
+    Before(u64),
+}
+
 #[derive(Debug)]
 enum Message {
     Entry(Box<AuditEntry>),
-    Read { after: u64, limit: usize, reply: oneshot::Sender<Vec<AuditEntry>> },
+    Read { range: Range, limit: usize, reply: oneshot::Sender<Vec<AuditEntry>> },
     Flush(oneshot::Sender<()>),
 }
 
@@ -103,14 +114,14 @@ impl Audit {
         }
     }
 
-    /// The entries after number `after`, oldest first, at most `limit` (and [`MAX_READ`]). `after` = none: the newest ones.
+    /// The entries of `range`, oldest first, at most `limit` (and [`MAX_READ`]).
     ///
     /// # Errors
     /// [`AuditUnavailable`] when the writer is gone.
-    pub async fn read(&self, after: Option<u64>, limit: usize) -> Result<Vec<AuditEntry>, AuditUnavailable> {
+    pub async fn read(&self, range: Range, limit: usize) -> Result<Vec<AuditEntry>, AuditUnavailable> {
         let limit = limit.clamp(1, MAX_READ);
         let (reply, answer) = oneshot::channel();
-        let message = Message::Read { after: after.unwrap_or(u64::MAX), limit, reply };
+        let message = Message::Read { range, limit, reply };
         self.queue.send(message).await.map_err(|_| AuditUnavailable)?;
         answer.await.map_err(|_| AuditUnavailable)
     }
@@ -151,9 +162,9 @@ impl Writer {
                         self.next += 1;
                         batch.push(*entry);
                     }
-                    Message::Read { after, limit, reply } => {
+                    Message::Read { range, limit, reply } => {
                         self.put(std::mem::take(&mut batch));
-                        let _ = reply.send(read(&self.path, self.keep, after, limit));
+                        let _ = reply.send(read(&self.path, self.keep, range, limit));
                     }
                     Message::Flush(reply) => {
                         self.put(std::mem::take(&mut batch));
@@ -199,26 +210,30 @@ impl Writer {
 
 /// The number of the last entry in the files, 0 when there is none.
 fn last_number(path: &Path, keep: u32) -> u64 {
-    read(path, keep, u64::MAX, 1).last().map_or(0, |entry| entry.seq)
+    read(path, keep, Range::Newest, 1).last().map_or(0, |entry| entry.seq)
 }
 
-/// `after` = `u64::MAX`: the newest `limit`; else the oldest `limit` of those after it. A line that cannot be read (cut
-/// by a crash) is passed over.
-fn read(path: &Path, keep: u32, after: u64, limit: usize) -> Vec<AuditEntry> {
+/// A line that cannot be read (cut by a crash) is passed over.
+fn read(path: &Path, keep: u32, range: Range, limit: usize) -> Vec<AuditEntry> {
     let mut found = std::collections::VecDeque::new();
     for file in RotatingFile::files(path, keep) {
         let Ok(file) = std::fs::File::open(&file) else { continue };
         for line in io::BufReader::new(file).split(b'\n').map_while(Result::ok) {
             let Ok(entry) = serde_json::from_slice::<AuditEntry>(&line) else { continue };
-            if after == u64::MAX {
-                if found.len() == limit {
-                    found.pop_front();
+            match range {
+                Range::After(after) if entry.seq > after => {
+                    found.push_back(entry);
+                    if found.len() == limit {
+                        return found.into();
+                    }
                 }
-                found.push_back(entry);
-            } else if entry.seq > after {
-                found.push_back(entry);
-                if found.len() == limit {
-                    return found.into();
+                Range::After(_) => {}
+                Range::Before(before) if entry.seq >= before => return found.into(),
+                Range::Newest | Range::Before(_) => {
+                    if found.len() == limit {
+                        found.pop_front();
+                    }
+                    found.push_back(entry);
                 }
             }
         }
@@ -254,9 +269,12 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let audit = Audit::open(dir.path()).unwrap();
         audit.write(one(3)).await.unwrap();
-        assert_eq!(numbers(&audit.read(None, 10).await.unwrap()), [1, 2, 3, 4]);
-        assert_eq!(numbers(&audit.read(Some(1), 2).await.unwrap()), [2, 3]);
-        assert_eq!(numbers(&audit.read(None, 1).await.unwrap()), [4]);
+        assert_eq!(numbers(&audit.read(Range::Newest, 10).await.unwrap()), [1, 2, 3, 4]);
+        assert_eq!(numbers(&audit.read(Range::After(1), 2).await.unwrap()), [2, 3]);
+        assert_eq!(numbers(&audit.read(Range::Newest, 1).await.unwrap()), [4]);
+        assert_eq!(numbers(&audit.read(Range::Before(4), 2).await.unwrap()), [2, 3]);
+        assert_eq!(numbers(&audit.read(Range::Before(2), 9).await.unwrap()), [1]);
+        assert!(audit.read(Range::Before(1), 9).await.unwrap().is_empty());
     }
 
     #[tokio::test]
@@ -271,7 +289,7 @@ mod tests {
         while let Some(done) = tasks.join_next().await {
             done.unwrap().unwrap();
         }
-        let entries = audit.read(None, MAX_READ).await.unwrap();
+        let entries = audit.read(Range::Newest, MAX_READ).await.unwrap();
         assert_eq!(entries.len(), 200);
         assert_eq!(numbers(&entries), (1..=200).collect::<Vec<_>>());
     }
@@ -288,7 +306,7 @@ mod tests {
             std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
         // A batch of 64 lines goes out in one piece.
         assert!(bytes < 3 * (2_000 + 64 * 100), "{bytes}");
-        assert_eq!(numbers(&audit.read(None, 1).await.unwrap()), [500]);
+        assert_eq!(numbers(&audit.read(Range::Newest, 1).await.unwrap()), [500]);
     }
 
     #[tokio::test]

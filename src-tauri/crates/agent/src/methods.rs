@@ -207,6 +207,9 @@ impl Doors {
                 self.core.pause(params.paused);
                 Ok(envelope::write_result(id, &api::Empty {}))
             }
+            Request::SessionAnnounce(_) | Request::ApprovalAsk(_) | Request::WindowShow(_) => {
+                Err(Fault::new(Code::UnknownMethod).detail("method", request.method().name()))
+            }
             Request::ApprovalGrant(params) => {
                 self.approval_grant(peer, params).await.map(|r| envelope::write_result(id, &r))
             }
@@ -316,6 +319,9 @@ impl Doors {
                 log: Some(self.paths.data_dir.join(crate::log::FILE_NAME).display().to_string()),
             },
             paused: self.core.paused(),
+            display: api::Display::Unknown,
+            consent_window: api::ConsentWindow::Missing,
+            scheme: show::scheme(crate::scheme::opener(identity::SCHEME)),
         }
     }
 
@@ -360,7 +366,17 @@ impl Doors {
         // Subscribed before it is read, so that nothing falls between; what came twice is left out by its number.
         let follow = params.follow.then(|| self.audit.follow());
         let limit = params.limit.unwrap_or(AUDIT_DEFAULT) as usize;
-        let entries = self.audit.read(params.after, limit).await.map_err(unavailable)?;
+        if params.before.is_some() && (params.after.is_some() || params.follow) {
+            let fault = Fault::new(Code::BadParameters).detail("method", "audit.read");
+            return Err(
+                fault.detail("reason", "`before` pages back, and goes with neither `after` nor `follow`")
+            );
+        }
+        let range = match params.before {
+            Some(before) => audit::Range::Before(before),
+            None => params.after.map_or(audit::Range::Newest, audit::Range::After),
+        };
+        let entries = self.audit.read(range, limit).await.map_err(unavailable)?;
         let next = entries.last().map_or(params.after.unwrap_or(0), |entry| entry.seq);
         if let Some(follow) = follow {
             tokio::spawn(follow_audit(self.audit.clone(), follow, next, notes));
@@ -643,7 +659,13 @@ impl Doors {
     }
 
     async fn approval_remove(&self, peer: &Peer, params: &api::ApprovalRemove) -> Result<api::Empty, Fault> {
-        let removed = self.approvals.remove(number(&params.id)?).await.map_err(|e| faults::approval(&e))?;
+        let id = number(&params.id)?;
+        // Taking a right away needs none. Taking a no away is a yes.
+        let never = self.approvals.standing().iter().any(|a| a.id == id && a.until == api::Until::Never);
+        if never {
+            self.permit(Class::Grant, peer).map_err(|fault| fault.detail("method", "approval.remove"))?;
+        }
+        let removed = self.approvals.remove(id).await.map_err(|e| faults::approval(&e))?;
         self.record(peer, AuditAction::ApprovalRemoved, AuditOutcome::Ok, Some(&removed.account)).await?;
         Ok(api::Empty {})
     }
@@ -731,7 +753,7 @@ async fn follow_audit(
             entry = written.recv() => match entry {
                 Ok(entry) if entry.seq > last => vec![(*entry).clone()],
                 Ok(_) => Vec::new(),
-                Err(RecvError::Lagged(_)) => match audit.read(Some(last), audit::MAX_READ).await {
+                Err(RecvError::Lagged(_)) => match audit.read(audit::Range::After(last), audit::MAX_READ).await {
                     Ok(missed) => missed,
                     Err(_) => return,
                 },

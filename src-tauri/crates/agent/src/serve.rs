@@ -233,6 +233,7 @@ mod tests {
                 name: "env".into(),
                 kind: SubjectKind::Program,
                 script: None,
+                signer: None,
             };
             let file = crate::approvals::FileIdentity::of(std::path::Path::new("/usr/bin/env"));
             let subject = Some(Subject { face, process: (1, 1), file });
@@ -336,7 +337,6 @@ mod tests {
                 serde_json::json!({"program": "/bin/sh", "account": "work", "until": "always"}),
             ),
             ("approval.deny", serde_json::json!({"pending": "1"})),
-            ("approval.remove", serde_json::json!({"id": "1"})),
         ] {
             assert_eq!(code(&ask(&mut command, method, params).await), "not_permitted", "{method}");
         }

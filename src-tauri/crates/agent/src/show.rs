@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::faults;
 use crate::id::AccountId;
 use crate::login::{self, LoginError, SignIn, Step};
+use crate::scheme::Opener;
 use mcp_login_ipc::api;
 use mcp_login_oauth::callback::LIFE_SECONDS;
 use mcp_login_oauth::registration::RegistrationKind;
@@ -126,19 +127,37 @@ pub fn approval(core: &Core, approval: &Approval) -> api::Approval {
 /// A question.
 #[must_use]
 pub fn pending(core: &Core, pending: &Pending) -> api::PendingApproval {
+    let account = core.account(&pending.account).ok().map(|snapshot| snapshot.account.clone());
+    let account = account.as_deref();
     api::PendingApproval {
         id: pending.id.to_string(),
         subject: pending.subject.face.clone(),
         caller: pending.caller.clone(),
         account: name(core, &pending.account),
+        server: account.map(|account| account.server.as_str().to_owned()).unwrap_or_default(),
+        issuer: account.map(|account| account.issuer().to_owned()).unwrap_or_default(),
+        label: account.and_then(|account| account.label.clone()),
         scopes: pending.scopes.clone(),
         asked_at: pending.first_asked,
         expires_at: pending.first_asked + crate::approvals::QUESTION_SECONDS,
+        before: Vec::new(),
+        changed: None,
     }
 }
 
 fn name(core: &Core, id: &AccountId) -> String {
     core.account(id).map_or_else(|_| id.as_str().to_owned(), |snapshot| snapshot.account.name.clone())
+}
+
+/// Who opens our scheme.
+#[must_use]
+pub fn scheme(opener: Opener) -> api::SchemeView {
+    let (state, program) = match opener {
+        Opener::Ours(program) => (api::SchemeState::Ours, Some(program)),
+        Opener::Foreign(program) => (api::SchemeState::Foreign, Some(program)),
+        Opener::None => (api::SchemeState::None, None),
+    };
+    api::SchemeView { state, program: program.map(|program| program.to_string_lossy().into_owned()) }
 }
 
 /// The names of an account for a sentence.

@@ -134,6 +134,8 @@ impl Inner {
             next_rotation_at,
             last_rotation_at: snapshot.last_rotation_at,
             signed_in_at: account.signed_in_at,
+            ends_at: None,
+            ends_by: None,
             registration: api::RegistrationView {
                 kind: match registration.as_ref().map(|r| r.kind) {
                     Some(RegistrationKind::Preregistered) => api::RegistrationKind::PreRegistered,

@@ -8,8 +8,8 @@ use mcp_login_cli::{accounts, receipt, records};
 use mcp_login_ipc::api::{
     Account, AccountState, Approval, ApprovalSource, Approvals, AuditAction, AuditEntry, AuditOutcome,
     Caller, CallerProcess, Credential, IssuerChange, Outcome, PendingApproval, Proof, Receipt, ReceiptLine,
-    RedirectKind, RegistrationKind, RegistrationView, Revocation, Strength, Subject, SubjectKind, Until,
-    Verdict, Verification,
+    RedirectKind, RegistrationKind, RegistrationView, Revocation, Role, Strength, Subject, SubjectKind,
+    Until, Verdict, Verification,
 };
 use mcp_login_ipc::{Code, Fault};
 use std::path::Path;
@@ -50,6 +50,8 @@ fn account(name: &str, state: AccountState) -> Account {
         next_rotation_at: Some(NOW + 3300),
         last_rotation_at: Some(NOW - 300),
         signed_in_at: NOW - 86_400,
+        ends_at: None,
+        ends_by: None,
         registration: RegistrationView { kind: RegistrationKind::Dynamic, client_id: "c1".into() },
         redirect_kind: RedirectKind::Loopback,
         revocation: Revocation::Offered,
@@ -174,11 +176,20 @@ fn only_confirmed_sounds_like_an_end() {
 }
 
 fn caller() -> Caller {
-    let process =
-        |pid, name: &str| CallerProcess { pid, program: Some(format!("/usr/bin/{name}")), name: name.into() };
+    let process = |pid, name: &str, role| CallerProcess {
+        pid,
+        program: Some(format!("/usr/bin/{name}")),
+        name: name.into(),
+        role: Some(role),
+        signer: None,
+    };
     Caller {
         subject: Some(subject()),
-        chain: vec![process(3, "mcp-login"), process(2, "zsh"), process(1, "Terminal")],
+        chain: vec![
+            process(3, "mcp-login", Role::Ours),
+            process(2, "zsh", Role::Shell),
+            process(1, "Terminal", Role::Program),
+        ],
         strength: Strength::Pinned,
     }
 }
@@ -189,6 +200,7 @@ fn subject() -> Subject {
         name: "Terminal".into(),
         kind: SubjectKind::Program,
         script: None,
+        signer: None,
     }
 }
 
@@ -248,9 +260,14 @@ fn the_approvals() {
         subject: subject(),
         caller: caller(),
         account: "work".into(),
+        server: "https://mcp.example.com/mcp".into(),
+        issuer: "https://accounts.example.com".into(),
+        label: None,
         scopes: vec!["mcp:read".into()],
         asked_at: NOW,
         expires_at: NOW + 60,
+        before: Vec::new(),
+        changed: None,
     };
     let list = Approvals { standing: vec![standing, policy], pending: vec![pending] };
     let text = records::approvals(&Out::plain(Some(80)), &list, NOW);

@@ -169,12 +169,18 @@ methods! {
     AgentStop "agent.stop" Keep AgentStop(api::Empty) -> api::Empty;
     /// Stops rotation and hand-out, or goes on.
     AgentPause "agent.pause" Keep AgentPause(api::Pause) -> api::Empty;
+    /// Takes an approval back. A `never` is taken back like an approval is granted: over the consent window's link.
+    ApprovalRemove "approval.remove" Keep ApprovalRemove(api::ApprovalRemove) -> api::Empty;
+    /// Shows the consent window for a question that waits.
+    ApprovalAsk "approval.ask" Keep ApprovalAsk(api::ApprovalAsk) -> api::Empty;
+    /// Says where windows can be opened, as an agent that was started without a display does not know. Only from our own programs.
+    SessionAnnounce "session.announce" Keep SessionAnnounce(api::Announce) -> api::Empty;
+    /// Asks the app to show its window.
+    WindowShow "window.show" Keep WindowShow(api::Empty) -> api::Empty;
     /// Answers a question with yes, or lets a program in beforehand.
     ApprovalGrant "approval.grant" Grant ApprovalGrant(api::ApprovalGrant) -> api::ApprovalGranted;
     /// Answers a question with no.
     ApprovalDeny "approval.deny" Grant ApprovalDeny(api::ApprovalDeny) -> api::Empty;
-    /// Takes an approval back.
-    ApprovalRemove "approval.remove" Grant ApprovalRemove(api::ApprovalRemove) -> api::Empty;
 }
 
 #[cfg(test)]

@@ -46,6 +46,18 @@ pub enum Kind {
     Program,
 }
 
+impl From<Kind> for api::Role {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Ours => api::Role::Ours,
+            Kind::Shell => api::Role::Shell,
+            Kind::Interpreter => api::Role::Interpreter,
+            Kind::Session => api::Role::Session,
+            Kind::Program => api::Role::Program,
+        }
+    }
+}
+
 /// What tells one file from another of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileIdentity {
@@ -139,6 +151,7 @@ impl Process {
                 Kind::Ours | Kind::Session | Kind::Program => api::SubjectKind::Program,
             },
             script: self.script.as_ref().map(|script| script.to_string_lossy().into_owned()),
+            signer: None,
         }
     }
 }
@@ -220,6 +233,8 @@ impl Provenance {
                     pid: process.pid,
                     program: Some(process.program.to_string_lossy().into_owned()),
                     name: process.name.clone(),
+                    role: Some(process.kind.into()),
+                    signer: None,
                 })
                 .collect(),
             strength: self.strength,

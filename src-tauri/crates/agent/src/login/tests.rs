@@ -177,7 +177,7 @@ async fn no_callback_but_the_right_one_does_anything_and_that_one_works_once() {
         assert_eq!(stage.sign_ins.callback(&right, Door::Api, None).await.landing(), Landing::Used);
     }
     assert_eq!(stage.asked(Purpose::Token), 1);
-    let entries = stage.audit.read(None, 100).await.unwrap();
+    let entries = stage.audit.read(crate::audit::Range::Newest, 100).await.unwrap();
     let stray = entries.iter().filter(|e| e.action == AuditAction::StrayCallback).count();
     assert_eq!(stray, hostile.len() + 4);
     let text = serde_json::to_string(&entries).unwrap();
@@ -211,7 +211,11 @@ async fn an_answer_of_another_issuer_is_refused_and_the_right_one_still_taken() 
         assert_eq!(told.refused.as_ref().unwrap().data.code, code, "{parameters}");
         assert!(!format!("{told:?}").contains("evil"));
         assert_eq!(told.authorization_url, browser.authorization_url);
-        assert_eq!(stage.audit.read(None, 1).await.unwrap()[0].code.as_deref(), Some(code), "{parameters}");
+        assert_eq!(
+            stage.audit.read(crate::audit::Range::Newest, 1).await.unwrap()[0].code.as_deref(),
+            Some(code),
+            "{parameters}"
+        );
     }
     assert_eq!(stage.asked(Purpose::Token), 0);
     let delivered = stage.sign_ins.callback(&right(&browser, ISSUER), Door::Pasted, Some(&id)).await;

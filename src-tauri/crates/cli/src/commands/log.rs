@@ -20,8 +20,12 @@ pub(super) fn run(out: &Out, log: &Log) -> Result<(), Failure> {
             out.line(&records::entry(out, entry, when::now(), &zone));
         }
     };
-    let page =
-        link.call(&call::AuditRead(AuditRead { after: None, limit: Some(log.lines), follow: log.follow }))?;
+    let page = link.call(&call::AuditRead(AuditRead {
+        after: None,
+        before: None,
+        limit: Some(log.lines),
+        follow: log.follow,
+    }))?;
     page.entries.iter().for_each(show);
     if page.entries.is_empty() && !log.follow && !out.json() {
         out.line("Nothing has happened yet.");

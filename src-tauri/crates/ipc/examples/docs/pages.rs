@@ -116,6 +116,7 @@ fn typescript(name: &str, schema: &Value) -> String {
             Some("boolean") => "boolean".into(),
             Some("array") => format!("{}[]", of(&property["items"])),
             _ if property["additionalProperties"]["type"] == "integer" => "Record<string, number>".into(),
+            _ if property["additionalProperties"]["type"] == "string" => "Record<string, string>".into(),
             _ => "Record<string, unknown>".into(),
         }
     }
@@ -210,7 +211,11 @@ fn local_api(schema: &Value) -> String {
          | look | nothing: it reads what is no secret |\n\
          | use | an approval of the calling program for the account |\n\
          | keep | nothing, but it is recorded |\n\
-         | grant | the consent window; or our own command, when the settings say `approvals = \"terminal\"` |\n\n\
+         | grant | the link of the consent window that the agent itself started; or our own command, when the settings say \
+         `approvals = \"terminal\"` |\n\n\
+         `token.get` of a program that nobody approved yet waits up to 90 s for a person's answer when the consent window can \
+         be shown. When no display is known it is refused at once, and `detail.display` is `unknown`: our own command then \
+         says where it runs (`session.announce`) and asks again.\n\n\
          ## Errors\n\n\
          `error.code` is JSON-RPC's number; switch on `error.data.code`, a word of [errors.md](errors.md). \
          `error.message` is the fact and `error.data.next` the next step, both for people. A line that is no request is \

@@ -197,6 +197,9 @@ fn kind_schema(kind: &str) -> Value {
         "BTreeMap<String, u32>" => {
             json!({ "type": "object", "additionalProperties": { "type": "integer", "minimum": 0 } })
         }
+        "BTreeMap<String, String>" => {
+            json!({ "type": "object", "additionalProperties": { "type": "string" } })
+        }
         "Map<String, Value>" => json!({ "type": "object", "additionalProperties": true }),
         name if name.chars().all(|c| c.is_ascii_alphabetic()) => {
             json!({ "$ref": format!("#/components/schemas/{name}") })

@@ -71,6 +71,18 @@ pub struct RegistrationView {
     pub client_id: String,
 }
 
+/// How we know when a sign-in will end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndsBy {
+    /// The issuer said so with the tokens (`refresh_expires_in`).
+    Announced,
+    /// What is known of this provider.
+    Profile,
+    /// Former sign-ins of this account ended after that time.
+    History,
+}
+
 /// The server moved to another issuer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssuerChange {
@@ -118,6 +130,12 @@ pub struct Account {
     pub last_rotation_at: Option<u64>,
     /// When the person signed in.
     pub signed_in_at: u64,
+    /// When the sign-in itself will probably end, and a person has to sign in again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<u64>,
+    /// How that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_by: Option<EndsBy>,
     /// Our client identity there.
     pub registration: RegistrationView,
     /// Its redirect.

@@ -79,6 +79,48 @@ pub enum ApprovalsMode {
     Policy,
 }
 
+/// Whether the agent knows where to open a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Display {
+    /// It was started with a display, or was told one by `session.announce`.
+    Known,
+    /// It does not.
+    Unknown,
+}
+
+/// Whether the consent window's program lies beside the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentWindow {
+    /// It does.
+    There,
+    /// It does not, or is no regular file: then only the policy file says yes, or our own command from a terminal.
+    Missing,
+}
+
+/// Who opens our custom scheme.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemeState {
+    /// The desktop app that was installed with this agent.
+    Ours,
+    /// Another program has it.
+    Foreign,
+    /// Nobody.
+    None,
+}
+
+/// Who opens our custom scheme, as the system says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemeView {
+    /// Who.
+    pub state: SchemeState,
+    /// The program, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+}
+
 /// Where things lie.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathsView {
@@ -117,6 +159,20 @@ pub struct AgentStatus {
     pub paths: PathsView,
     /// Rotation and hand-out are paused.
     pub paused: bool,
+    /// Whether a window can be opened.
+    pub display: Display,
+    /// Whether there is one to open.
+    pub consent_window: ConsentWindow,
+    /// Who opens our custom scheme.
+    pub scheme: SchemeView,
+}
+
+/// `session.announce` parameters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Announce {
+    /// Names and values of the session's variables, of those that a window needs; others are refused.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// `agent.pause` parameters.

@@ -52,6 +52,28 @@ pub enum SubjectKind {
     BareInterpreter,
 }
 
+/// What a program's signature is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    /// The system has checked it, up to an authority that it trusts.
+    Verified,
+    /// It only says that the file is whole: anybody can make one.
+    Adhoc,
+    /// There is none, or it does not hold.
+    Unsigned,
+}
+
+/// Who signed a program, as the system says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Signer {
+    /// The name in the certificate; only when it was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it is worth.
+    pub trust: Trust,
+}
+
 /// Whom an approval is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Subject {
@@ -64,6 +86,9 @@ pub struct Subject {
     /// The script, where an interpreter runs one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
+    /// Who signed the executable; nothing where the system does not say (Linux).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<Signer>,
 }
 
 /// A decision that stands.
@@ -92,6 +117,41 @@ pub struct Approval {
     pub last_used_at: Option<u64>,
 }
 
+/// What a person answered before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FormerAnswer {
+    /// Yes, for one request.
+    Once,
+    /// Yes, while the process lived.
+    Process,
+    /// Yes, for twelve hours.
+    TwelveHours,
+    /// Yes.
+    Always,
+    /// No, for good.
+    Never,
+    /// No, that time.
+    Denied,
+}
+
+/// An answer that a person gave before, about the same program and account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Before {
+    /// Which.
+    pub until: FormerAnswer,
+    /// When.
+    pub at: u64,
+}
+
+/// Why a program that was approved is asked about again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Changed {
+    /// Its file is another one now.
+    File,
+}
+
 /// A question that waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingApproval {
@@ -103,12 +163,24 @@ pub struct PendingApproval {
     pub caller: Caller,
     /// The account's name.
     pub account: String,
+    /// The server's address.
+    pub server: String,
+    /// The issuer.
+    pub issuer: String,
+    /// Who is signed in, when the issuer says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// What the account's token may do.
     pub scopes: Vec<String>,
     /// When it was asked.
     pub asked_at: u64,
     /// When it is denied for want of an answer.
     pub expires_at: u64,
+    /// What was answered before, the newest first; at most five.
+    pub before: Vec<Before>,
+    /// Set when an approval fell because of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Changed>,
 }
 
 /// `approval.list` result.
@@ -160,4 +232,12 @@ pub struct ApprovalDeny {
 pub struct ApprovalRemove {
     /// The approval's id.
     pub id: String,
+}
+
+/// `approval.ask` parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalAsk {
+    /// The question.
+    pub pending: String,
 }

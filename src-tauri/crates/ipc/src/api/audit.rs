@@ -2,7 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::approval::{Strength, Subject};
+use super::approval::{Signer, Strength, Subject};
+
+/// What a process of the caller's chain is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Ours: passes the question on to who started it.
+    Ours,
+    /// A shell, or a program that only runs others.
+    Shell,
+    /// Runs scripts.
+    Interpreter,
+    /// The session itself.
+    Session,
+    /// Everything else.
+    Program,
+}
 
 /// One process of the caller's chain.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -14,6 +30,12 @@ pub struct CallerProcess {
     pub program: Option<String>,
     /// Its short name.
     pub name: String,
+    /// What it is; nothing in entries of versions that did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Who signed it; nothing where the system does not say, or was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<Signer>,
 }
 
 /// Who asked, as the system said at accept.
@@ -116,6 +138,9 @@ pub struct AuditRead {
     /// Entries after this `seq`; the newest ones when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
+    /// Entries before this `seq`, the newest of them: to page back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
     /// At most so many; 100 when missing, bounded to 1,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

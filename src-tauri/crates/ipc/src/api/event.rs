@@ -33,8 +33,15 @@ pub enum Event {
         /// The question.
         pending: Box<PendingApproval>,
     },
-    /// A question is answered, or an approval came or went.
+    /// A question is answered or was given up, or an approval came or went.
     ApprovalsChanged,
+    /// A sign-in will end within a working day. Comes once for each sign-in.
+    SignInEnds {
+        /// Which.
+        account: Box<Account>,
+    },
+    /// Somebody wants to see the app's window: it was started a second time.
+    WindowWanted,
     /// The agent ends: this is the last line.
     AgentStopping,
     /// The reader was too slow and events were left out: look at everything again.

@@ -182,7 +182,7 @@ codes! {
     // approvals
     NotApproved "not_approved" [Ours] NotApproved no
         fact "{program} may not use {account}: nobody has approved it."
-        next "Run `mcp-login approvals` to see the question and answer it, or write a rule into the policy file."
+        next "Answer the question in the app's window, or see it with `mcp-login approvals`; without a window, write a rule into the policy file."
         cause "Programs get tokens only after a person, or the policy file, has said so.";
     ApprovalDenied "approval_denied" [Ours] NotApproved no
         fact "A person said that {program} may not use {account}."
@@ -192,6 +192,10 @@ codes! {
         fact "Nobody answered whether {program} may use {account}."
         next "Run the program again and answer the question."
         cause "A question that nobody answers is a no.";
+    NoConsentWindow "no_consent_window" [Ours] NotApproved later
+        fact "The consent window cannot be shown: {reason}."
+        next "Start the desktop app in your session and try again; without a display, set `approvals = \"terminal\"` in the settings or write a rule into the policy file."
+        cause "The agent was started without a display and nobody has told it one, or mcp-login-desktop is not installed beside it.";
     NoSuchApproval "no_such_approval" [Ours] Usage no
         fact "There is no such approval or question."
         next "`mcp-login approvals` shows those that there are."
