@@ -6,6 +6,9 @@ use mcp_login_ipc::codes::{Code, Exit};
 use mcp_login_ipc::{envelope, identity};
 use serde_json::Value;
 
+#[path = "declarations.rs"]
+mod declarations;
+
 /// Which command writes them again.
 pub(crate) const RENEW: &str = "cargo run -p mcp-login-ipc --example docs";
 
@@ -19,6 +22,7 @@ pub(crate) fn all(schema: &Value) -> Vec<(&'static str, String)> {
         ("docs/errors.md", errors()),
         ("docs/examples/local_api.py", fill(include_str!("local_api.py.in"), schema, python)),
         ("docs/examples/local-api.ts", fill(include_str!("local-api.ts.in"), schema, typescript)),
+        ("ui/js/api.d.ts", declarations::declarations(schema)),
     ]
 }
 
