@@ -1,0 +1,227 @@
+// The list of accounts, and beside it whatever was chosen. A sign-in on its way stands at the top of the list until its
+// end was seen, since it lives on when the window is closed.
+
+import { account } from "./account.js";
+import { add } from "./add.js";
+import { shell } from "./bridge.js";
+import { run } from "./busy.js";
+import { el } from "./dom.js";
+import { name, short, visible } from "./names.js";
+import { button, spinner, tile, troubleBox } from "./parts.js";
+import { receipt } from "./receipt.js";
+import { brief, draw, needsYou, ring, words } from "./ring.js";
+import { open, route } from "./router.js";
+import { signIn, where } from "./sign_in.js";
+import { changed, load, state } from "./store.js";
+import { t } from "./texts.js";
+
+/** @import { Account, SignIn } from "./api.d.ts" */
+
+let filter = "";
+
+/** @param {number} present */
+export function accounts(present) {
+  if (!state.loaded) return [waiting()];
+  const empty = state.accounts.length === 0 && state.signIns.length === 0;
+  if (empty && route.pane.kind === "none") return [first()];
+  if (empty && route.pane.kind === "add") return [el("div", { class: "pane pane-alone", key: "pane" }, add())];
+  return [list(present), el("section", { class: "pane", key: "pane", "aria-label": t.accounts.beside }, beside(present))];
+}
+
+/** Whether something stands beside the list, which matters when there is room for one of them only. */
+export function isBeside() {
+  return route.pane.kind !== "none";
+}
+
+function waiting() {
+  if (state.link === "down" && state.linkTrouble) {
+    return el(
+      "div",
+      { class: "pane pane-alone", key: "down" },
+      el("h1", { tabindex: -1, "data-arrive": true }, t.agent.down),
+      el("p", { class: "lead" }, t.agent.downMeans),
+      el("div", { class: "row-buttons" }, startButton()),
+      troubleBox(state.linkTrouble),
+    );
+  }
+  return el("div", { class: "pane pane-alone pane-wait", key: "wait" }, el("p", { class: "quiet", role: "status" }, spinner(), " ", t.loading));
+}
+
+export function startButton() {
+  return button(t.agent.start, () => run("start", async () => {
+    await shell("start_agent", {});
+    await load();
+  }), { kind: "primary", busy: "start" });
+}
+
+/** Nothing is signed in yet. */
+function first() {
+  return el(
+    "div",
+    { class: "pane pane-alone pane-first", key: "first" },
+    draw("well", 0.76, { big: true }),
+    el("h1", { tabindex: -1, "data-arrive": true }, t.first.title),
+    el("p", { class: "lead" }, t.first.lead),
+    add({ bare: true }),
+  );
+}
+
+/** @param {number} present */
+function list(present) {
+  const wanted = filter.trim().toLowerCase();
+  const shown = state.accounts.filter((a) => !wanted || [a.name, a.label ?? "", a.server].some((text) => text.toLowerCase().includes(wanted)));
+  const onWay = state.signIns.filter((s) => s.progress.step !== "done");
+  const rows = [...onWay.map(signInRow), ...shown.map((a) => row(a, present))];
+  return el(
+    "section",
+    { class: "list", key: "list", "aria-labelledby": "list-title" },
+    el(
+      "header",
+      { class: "list-head" },
+      el("h1", { id: "list-title", tabindex: -1, "data-arrive": true }, t.nav.accounts),
+      button(t.add.button, () => open({ kind: "add" }), { kind: "primary", id: "add", name: t.add.buttonName }),
+    ),
+    state.accounts.length > 5
+      ? el("input", {
+          key: "filter",
+          class: "field filter",
+          type: "search",
+          "data-filter": true,
+          placeholder: t.filter,
+          "aria-label": t.accounts.filter,
+          spellcheck: "false",
+          autocomplete: "off",
+          oninput: (/** @type {InputEvent} */ event) => {
+            filter = /** @type {HTMLInputElement} */ (event.target).value;
+            changed();
+          },
+        })
+      : null,
+    rows.length > 0
+      ? el("ul", { class: "rows", key: "rows", "data-list": true }, stops(rows))
+      : el("p", { class: "quiet nothing", key: "nothing" }, t.accounts.noneFound(visible(filter))),
+  );
+}
+
+/**
+ * One stop for the Tab key in the whole list: the chosen row, else the first.
+ * @param {HTMLElement[]} rows
+ */
+function stops(rows) {
+  const buttons = rows.map((r) => /** @type {HTMLElement} */ (r.querySelector("[data-row]")));
+  const chosen = buttons.find((b) => b.hasAttribute("aria-current")) ?? buttons[0];
+  for (const b of buttons) b.setAttribute("tabindex", b === chosen ? "0" : "-1");
+  return rows;
+}
+
+/**
+ * @param {Account} account
+ * @param {number} present
+ */
+function row(account, present) {
+  const paused = state.status?.paused ?? false;
+  const chosen = route.pane.kind === "account" && route.pane.id === account.id;
+  const needs = needsYou(account);
+  return el(
+    "li",
+    { key: account.id },
+    el(
+      "button",
+      {
+        type: "button",
+        class: "row",
+        "data-row": `account/${account.id}`,
+        "data-follow": true,
+        "aria-current": chosen ? "true" : null,
+        onclick: () => open({ kind: "account", id: account.id }, { focus: false }),
+      },
+      tile(account.name),
+      el(
+        "span",
+        { class: "row-text" },
+        el("span", { class: "row-title" }, name(account.name)),
+        needs
+          ? el("span", { class: "row-sub amber" }, t.row[account.state])
+          : el(
+              "span",
+              { class: "row-sub" },
+              account.state === "ready" ? null : `${t.row[account.state]} · `,
+              account.label ? name(account.label) : el("bdi", null, short(account.server)),
+            ),
+      ),
+      el("span", { class: "row-time", "aria-hidden": "true" }, brief(account, present, paused)),
+      ring(account, present, paused),
+      el("span", { class: "unseen" }, `, ${words(account, present, paused)}`),
+    ),
+  );
+}
+
+/** @param {SignIn} signIn */
+function signInRow(signIn) {
+  const chosen = route.pane.kind === "sign_in" && route.pane.id === signIn.sign_in;
+  const failed = signIn.progress.step === "failed";
+  return el(
+    "li",
+    { key: signIn.sign_in },
+    el(
+      "button",
+      {
+        type: "button",
+        class: "row",
+        "data-row": `sign_in/${signIn.sign_in}`,
+        "data-follow": true,
+        "aria-current": chosen ? "true" : null,
+        onclick: () => open({ kind: "sign_in", id: signIn.sign_in }, { focus: false }),
+      },
+      tile(signIn.name ?? short(signIn.server)),
+      el(
+        "span",
+        { class: "row-text" },
+        el("span", { class: "row-title" }, signIn.name ? name(signIn.name) : el("bdi", null, short(signIn.server))),
+        el("span", { class: `row-sub${failed ? " amber" : ""}` }, where(signIn)),
+      ),
+      draw(failed ? "needs" : "empty", 0),
+    ),
+  );
+}
+
+/** @param {number} present */
+function beside(present) {
+  const pane = route.pane;
+  switch (pane.kind) {
+    case "add":
+      return add();
+    case "sign_in": {
+      const found = state.signIns.find((s) => s.sign_in === pane.id);
+      return found ? signIn(found, present) : none();
+    }
+    case "account": {
+      const found = state.accounts.find((a) => a.id === pane.id);
+      return found ? account(found, present, pane.done) : none();
+    }
+    case "receipt":
+      return receipt(pane.receipt, present);
+    default:
+      return none();
+  }
+}
+
+function none() {
+  const needs = state.accounts.filter(needsYou);
+  const first = needs[0];
+  return el(
+    "div",
+    { class: "pane-none", key: "none" },
+    first
+      ? [
+          draw("needs", 0, { big: true }),
+          el("p", null, needs.length === 1 ? [name(first.name), " ", t.accounts.oneNeeds] : t.accounts.someNeed(needs.length)),
+          button(t.accounts.see, () => open({ kind: "account", id: first.id }), { kind: "plain" }),
+        ]
+      : [
+          draw(state.status?.paused ? "paused" : "well", 1, { big: true }),
+          el("p", null, state.status?.paused ? t.accounts.allPaused : t.accounts.allWell),
+          el("p", { class: "quiet small" }, t.accounts.keys),
+        ],
+  );
+}
