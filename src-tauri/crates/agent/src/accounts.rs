@@ -241,6 +241,27 @@ pub struct PendingRevocation {
     /// How often it was tried.
     #[serde(default)]
     pub attempts: u32,
+    /// What the issuer said of the tokens before they were revoked.
+    #[serde(default, skip_serializing_if = "SeenActive::is_none")]
+    pub seen_active: SeenActive,
+}
+
+/// Which tokens their issuer called active (RFC 7662) since the sign-out began. Only of those is a later "inactive" a proof
+/// that they have ended: it is also said of tokens that an issuer never knew (RFC 7662 §2.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenActive {
+    /// The refresh token.
+    #[serde(default)]
+    pub refresh: bool,
+    /// The access token.
+    #[serde(default)]
+    pub access: bool,
+}
+
+impl SeenActive {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `accounts.json`.

@@ -21,10 +21,10 @@ use crate::failure::{Failure, Reason};
 use crate::http::Wire;
 use crate::id::AccountId;
 use crate::keep::Keep;
+use crate::queue::Revocations;
 use crate::receipt::Receipt;
 use crate::refresh::{self, Why, Wish};
 use crate::registrations::Registrations;
-use crate::revocation::Revocations;
 use crate::state::{Cell, Journal, Single, Snapshot, Standing};
 use crate::tokens::TokenSet;
 
@@ -94,7 +94,6 @@ pub(crate) struct Inner {
     pub(crate) revocations: Revocations,
     pub(crate) wake: Notify,
     pub(crate) vault_watch: Single,
-    pub(crate) queue_watch: Single,
     cells: RwLock<BTreeMap<AccountId, Arc<Cell>>>,
     book: Mutex<Book>,
     events: broadcast::Sender<Event>,
@@ -150,7 +149,6 @@ impl Core {
             keep,
             wake: Notify::new(),
             vault_watch: Single::default(),
-            queue_watch: Single::default(),
             cells: RwLock::new(cells),
             book: Mutex::new(Book { file: files.0, accounts }),
             events: broadcast::Sender::new(EVENTS),

@@ -1,45 +1,31 @@
-//! Sign-outs that their issuer has yet to answer. What a revocation needs lies in the vault, an index of it in the data
-//! directory; both outlive restarts. An entry goes when the issuer has answered for good, or after 30 days.
+//! One attempt to end a sign-in at its issuer: newest refresh token first, then the access token, and for each a look whether
+//! it worked. What is said of it is what was seen. An issuer calls "inactive" whatever it does not know, so introspection
+//! proves something only of a token that it called active before.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use mcp_login_ipc::api::Verdict;
 use mcp_login_oauth::client_auth::Client;
 use mcp_login_oauth::http::ReachRule;
-use mcp_login_oauth::registration::{self, DeletionOutcome, Management, RegistrationKind};
 use mcp_login_oauth::revoke::{self, Revocable, RevocationOutcome};
 use mcp_login_oauth::server_metadata::ServerMetadata;
 use mcp_login_oauth::token::{self, Refresh, TokenOutcome};
 use mcp_login_oauth::values::{ResourceUri, ServerUrl};
-use mcp_login_oauth::{AccessToken, RefreshToken, RegistrationAccessToken};
-use mcp_login_vault::{ExposeSecret as _, Key, Kind as VaultKind, fault};
+use mcp_login_oauth::{AccessToken, RefreshToken};
+use mcp_login_vault::{ExposeSecret as _, fault};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use crate::accounts::{Network, PendingRevocation, Registration, RevocationsFile, Standing};
-use crate::clock::Moment;
-use crate::core::{Event, Inner};
-use crate::disk::StateFile;
+use crate::accounts::{Network, SeenActive};
+use crate::core::Inner;
 use crate::failure::Failure;
-use crate::id::{RegistrationId, RevocationId};
-use crate::receipt::{self, Credential, Outcome, Proof, Receipt, ReceiptLine};
+use crate::id::RegistrationId;
+use crate::receipt::{self, Credential, Outcome, Proof, ReceiptLine};
 
-/// How long a revocation is tried. Longer than any refresh token that is not used lives at the issuers we know of.
-const LONGEST: Duration = Duration::from_secs(30 * 86_400);
-
-/// How long an attempt may take while a person waits for it; the rest is left to the queue.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The first wait of the queue, doubled each time. Short: until it worked the tokens live, and most outages are a network
-/// that comes back or an issuer that starts anew.
-const FIRST_WAIT: Duration = Duration::from_secs(5);
-
-/// The longest: once an hour is often enough for a thing that nobody waits for.
-const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+/// How long the issuer may take to say what it knows of a token before it is revoked. Short: the answer only serves as a
+/// proof for later, and until the revocation the tokens live.
+const LOOK: Duration = Duration::from_secs(3);
 
 /// What a revocation needs. Serialised into the vault, nowhere else.
 pub(crate) struct Material {
@@ -71,7 +57,7 @@ struct Stored {
 }
 
 impl Material {
-    fn encode(&self) -> Zeroizing<Vec<u8>> {
+    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let stored = Stored {
             v: 1,
             refresh: self.refresh.as_ref().map(|secret| Zeroizing::new(secret.expose_secret().to_owned())),
@@ -88,7 +74,7 @@ impl Material {
         bytes
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, Failure> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Failure> {
         let stored: Stored = serde_json::from_slice(bytes).map_err(|_| Failure::Unreadable)?;
         Ok(Self {
             refresh: stored.refresh.map(|text| SecretString::from(text.as_str())),
@@ -100,93 +86,6 @@ impl Material {
             registration: stored.registration,
             expires_at: stored.expires_at,
         })
-    }
-}
-
-/// The index.
-pub(crate) struct Revocations {
-    file: Mutex<StateFile>,
-    now: RwLock<RevocationsFile>,
-    /// Boot-time clock of the next try; none means at once (after a restart).
-    next: StdMutex<BTreeMap<RevocationId, Duration>>,
-    /// The same for registrations that are leaving, all at once.
-    registrations_next: StdMutex<(u32, Duration)>,
-}
-
-impl Revocations {
-    pub(crate) fn new(file: StateFile, now: RevocationsFile) -> Self {
-        Self {
-            file: Mutex::new(file),
-            now: RwLock::new(now),
-            next: StdMutex::default(),
-            registrations_next: StdMutex::default(),
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.read(|now| now.revocations.len())
-    }
-
-    fn read<T>(&self, look: impl FnOnce(&RevocationsFile) -> T) -> T {
-        look(&self.now.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(crate) fn needs(&self, registration: &RegistrationId) -> bool {
-        self.read(|now| now.revocations.iter().any(|entry| entry.registration == *registration))
-    }
-
-    /// When registrations that are leaving are to be deleted.
-    fn registrations_due(&self, now: Moment) -> Duration {
-        self.registrations_next.lock().unwrap_or_else(PoisonError::into_inner).1.saturating_sub(now.boot)
-    }
-
-    fn postpone_registrations(&self, now: Moment) {
-        let mut next = self.registrations_next.lock().unwrap_or_else(PoisonError::into_inner);
-        *next = (next.0.saturating_add(1), now.boot + back_off(next.0));
-    }
-
-    /// None is left that could be deleted: the next one is tried at once.
-    fn no_registrations(&self) {
-        *self.registrations_next.lock().unwrap_or_else(PoisonError::into_inner) = (0, Duration::ZERO);
-    }
-
-    /// When the next entry is due; `None`: never.
-    fn due(&self, now: Moment) -> Option<Duration> {
-        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        self.read(|file| {
-            let wait = |entry: &PendingRevocation| {
-                next.get(&entry.id).map_or(Duration::ZERO, |at| at.saturating_sub(now.boot))
-            };
-            file.revocations.iter().map(wait).min()
-        })
-    }
-
-    fn due_entries(&self, now: Moment) -> Vec<PendingRevocation> {
-        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        self.read(|file| {
-            let is_due = |entry: &&PendingRevocation| next.get(&entry.id).is_none_or(|at| *at <= now.boot);
-            file.revocations.iter().filter(is_due).cloned().collect()
-        })
-    }
-
-    fn postpone(&self, id: &RevocationId, until: Duration) {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), until);
-    }
-
-    /// Lets a postponed entry be tried at once.
-    pub(crate) fn hasten(&self, id: &RevocationId) {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-    }
-
-    async fn edit(&self, change: impl FnOnce(&mut RevocationsFile)) -> Result<(), Failure> {
-        let file = self.file.lock().await;
-        let mut next = self.read(Clone::clone);
-        change(&mut next);
-        let stored = next.clone();
-        let path = file.clone();
-        tokio::task::spawn_blocking(move || path.store(&stored)).await.map_err(|_| Failure::Broken)??;
-        *self.now.write().unwrap_or_else(PoisonError::into_inner) = next;
-        Ok(())
     }
 }
 
@@ -214,136 +113,9 @@ impl Attempt {
 }
 
 impl Inner {
-    /// Puts what a revocation needs into the queue: index first, so that no secret lies in the vault that nobody knows of.
-    pub(crate) async fn enqueue(&self, entry: PendingRevocation, material: &Material) -> Result<(), Failure> {
-        let key = Key::Revocation(entry.id.clone());
-        // Whoever enqueues also makes the first attempt; the queue leaves it alone meanwhile.
-        self.revocations.postpone(&entry.id, self.clock.now().boot + PATIENCE + FIRST_WAIT);
-        self.revocations
-            .edit(|file| {
-                file.revocations.retain(|other| other.id != entry.id);
-                file.revocations.push(entry);
-            })
-            .await?;
-        self.keep.replace(&key, &material.encode()).await?;
-        fault::point("signout.queued");
-        Ok(())
-    }
-
-    /// The issuer has answered for good: secret first, then the index.
-    pub(crate) async fn dequeue(&self, id: &RevocationId) -> Result<(), Failure> {
-        self.keep.delete(&Key::Revocation(id.clone())).await?;
-        self.revocations.edit(|file| file.revocations.retain(|entry| entry.id != *id)).await
-    }
-
-    /// Tries what is due, one after the other: nobody waits for it.
-    pub(crate) async fn work_queue(self: &Arc<Self>) {
-        for entry in self.revocations.due_entries(self.clock.now()) {
-            if let Err(failure) = self.retry(&entry).await {
-                tracing::warn!(%failure, "a queued revocation could not be tried");
-                self.postpone(&entry);
-            }
-        }
-        if self.revocations.registrations_due(self.clock.now()).is_zero() {
-            for registration in self.deletable() {
-                self.end_registration(&registration.id).await;
-            }
-            let now = self.clock.now();
-            if self.deletable().is_empty() {
-                self.revocations.no_registrations();
-            } else if self.revocations.registrations_due(now).is_zero() {
-                // Whatever is still there waits, also when nobody foresaw why: a loop without a pause would be worse.
-                self.revocations.postpone_registrations(now);
-            }
-        }
-    }
-
-    /// Registrations that are leaving and that nothing hangs on any more.
-    fn deletable(&self) -> Vec<Registration> {
-        let mut leaving = self.registrations.leaving();
-        leaving.retain(|registration| !self.hangs_on(&registration.id));
-        leaving
-    }
-
-    /// An account, or a queued revocation.
-    fn hangs_on(&self, id: &RegistrationId) -> bool {
-        let used = self.cells().iter().any(|cell| cell.snapshot().account.registration == *id);
-        used || self.revocations.needs(id)
-    }
-
-    /// When the queue is to be worked off next; `None`: there is nothing in it.
-    pub(crate) fn queue_due(&self, now: Moment) -> Option<Duration> {
-        let registrations = (!self.deletable().is_empty()).then(|| self.revocations.registrations_due(now));
-        self.revocations.due(now).into_iter().chain(registrations).min()
-    }
-
-    /// The first attempt has not done it.
-    pub(crate) fn leave_to_queue(&self, id: &RevocationId) {
-        self.revocations.postpone(id, self.clock.now().boot + FIRST_WAIT);
-        self.wake.notify_one();
-    }
-
-    fn postpone(&self, entry: &PendingRevocation) {
-        let wait = back_off(entry.attempts.saturating_add(1));
-        self.revocations.postpone(&entry.id, self.clock.now().boot + wait);
-    }
-
-    async fn retry(self: &Arc<Self>, entry: &PendingRevocation) -> Result<(), Failure> {
-        if self.cells().iter().any(|cell| cell.id.as_str() == entry.id.as_str()) {
-            // The sign-out itself is carried on with, and enqueues anew: two at once would trip over each other.
-            self.revocations.postpone(&entry.id, self.clock.now().boot + FIRST_WAIT);
-            return Ok(());
-        }
-        let Some(item) = self.keep.load(&Key::Revocation(entry.id.clone())).await? else {
-            // Cut off in the middle of the end: parts of it may still lie in the vault.
-            self.dequeue(&entry.id).await?;
-            let registration = self.end_registration(&entry.registration).await;
-            if self.keep.vault().kind() == VaultKind::Memory {
-                // Not the end but a restart: what was to be revoked is forgotten, and lives on at the issuer.
-                let gone = |what, until| receipt::failed(what, "keychain_absent", until);
-                let refresh = gone(Credential::RefreshToken, None);
-                let access = gone(Credential::AccessToken, entry.valid_until);
-                self.tell_revoked(entry, vec![refresh, access, registration]);
-            }
-            return Ok(());
-        };
-        let material = Material::decode(item.secret.expose_secret())?;
-        let now = self.clock.now().unix();
-        let attempt = self.attempt(&material).await;
-        let given_up = now.saturating_sub(entry.since) > LONGEST.as_secs();
-        if !attempt.is_final() && !given_up {
-            self.revocations
-                .edit(|file| {
-                    for other in file.revocations.iter_mut().filter(|other| other.id == entry.id) {
-                        other.attempts = other.attempts.saturating_add(1);
-                    }
-                })
-                .await?;
-            self.postpone(entry);
-            return Ok(());
-        }
-        self.dequeue(&entry.id).await?;
-        let registration = self.end_registration(&entry.registration).await;
-        let give_up = |line: ReceiptLine| match line.outcome {
-            Outcome::Queued => receipt::failed(line.what, "revocation_failed", line.valid_until),
-            _ => line,
-        };
-        self.tell_revoked(entry, vec![give_up(attempt.refresh), give_up(attempt.access), registration]);
-        Ok(())
-    }
-
-    fn tell_revoked(&self, entry: &PendingRevocation, lines: Vec<ReceiptLine>) {
-        self.tell(Event::Revoked(Box::new(Receipt {
-            account: entry.account.clone(),
-            server: entry.server.clone(),
-            issuer: entry.issuer.clone(),
-            signed_out_at: entry.since,
-            lines,
-        })));
-    }
-
-    /// Revokes at the issuer that the tokens came from, newest refresh token first, and looks whether it worked.
-    pub(crate) async fn attempt(&self, material: &Material) -> Attempt {
+    /// Revokes at the issuer that the tokens came from, newest refresh token first, and looks whether it worked. What the
+    /// issuer knew of them before is added to `seen`, also when the attempt is cut off.
+    pub(crate) async fn attempt(&self, material: &Material, seen: &mut SeenActive) -> Attempt {
         let client = match self.registrations.get(&material.registration) {
             Some(registration) => self.registrations.client_of(&registration).await,
             None => Err(Failure::Unreadable),
@@ -360,14 +132,37 @@ impl Inner {
             }
         };
         let rule = material.network.rule(&material.server, &self.allowed_hosts);
+        self.look(material, &rule, &client, seen).await;
         let refresh = match &material.refresh {
             None => receipt::line(Credential::RefreshToken, Outcome::None),
-            Some(refresh) => self.revoke_refresh(material, &rule, &client, refresh).await,
+            Some(refresh) => self.revoke_refresh(material, &rule, &client, refresh, *seen).await,
         };
         fault::point("signout.refresh-revoked");
-        let access = self.revoke_access(material, &rule, &client).await;
+        let access = self.revoke_access(material, &rule, &client, *seen).await;
         fault::point("signout.access-revoked");
         Attempt { refresh, access }
+    }
+
+    /// Which of the tokens the issuer calls active now: only of those does a later "inactive" say that they have ended.
+    async fn look(&self, material: &Material, rule: &ReachRule, client: &Client, seen: &mut SeenActive) {
+        if material.metadata.introspection_endpoint.is_none() {
+            return;
+        }
+        let refresh = material.refresh.as_ref().map(|token| RefreshToken::new(token.expose_secret()));
+        let access = AccessToken::new(material.access.expose_secret());
+        let is_active = |token| async move {
+            let asked = self.introspect_token(rule, &material.metadata, client, token);
+            tokio::time::timeout(LOOK, asked).await.is_ok_and(|verdict| verdict == Verdict::Active)
+        };
+        let refresh_is_active = async {
+            match &refresh {
+                Some(token) => seen.refresh || is_active(Revocable::Refresh(token)).await,
+                None => false,
+            }
+        };
+        let access_is_active = async { seen.access || is_active(Revocable::Access(&access)).await };
+        let (refresh, access) = tokio::join!(refresh_is_active, access_is_active);
+        *seen = SeenActive { refresh, access };
     }
 
     async fn revoke_refresh(
@@ -376,6 +171,7 @@ impl Inner {
         rule: &ReachRule,
         client: &Client,
         refresh: &SecretString,
+        seen: SeenActive,
     ) -> ReceiptLine {
         let what = Credential::RefreshToken;
         let refresh = RefreshToken::new(refresh.expose_secret());
@@ -384,7 +180,7 @@ impl Inner {
         if let Some(line) = not_accepted(what, &outcome, None) {
             return line;
         }
-        self.prove_refresh(material, rule, client, &refresh).await
+        self.prove_refresh(material, rule, client, &refresh, seen).await
     }
 
     /// The old refresh token is used once more: it must be refused.
@@ -394,6 +190,7 @@ impl Inner {
         rule: &ReachRule,
         client: &Client,
         refresh: &RefreshToken,
+        seen: SeenActive,
     ) -> ReceiptLine {
         let what = Credential::RefreshToken;
         let resource = material.resource.as_deref().map(ResourceUri::new);
@@ -419,17 +216,24 @@ impl Inner {
                 let _ = revoke::revoke(&self.http, rule, &material.metadata, client, newer).await;
                 receipt::failed(what, "revocation_failed", None)
             }
-            _ => match self
-                .introspect_token(rule, &material.metadata, client, Revocable::Refresh(refresh))
-                .await
-            {
-                Verdict::Inactive => receipt::confirmed(what, Proof::IntrospectionInactive, at),
-                _ => receipt::accepted(what, at, None),
-            },
+            _ if seen.refresh => {
+                let token = Revocable::Refresh(refresh);
+                match self.introspect_token(rule, &material.metadata, client, token).await {
+                    Verdict::Inactive => receipt::confirmed(what, Proof::IntrospectionInactive, at),
+                    _ => receipt::accepted(what, at, None),
+                }
+            }
+            _ => receipt::accepted(what, at, None),
         }
     }
 
-    async fn revoke_access(&self, material: &Material, rule: &ReachRule, client: &Client) -> ReceiptLine {
+    async fn revoke_access(
+        &self,
+        material: &Material,
+        rule: &ReachRule,
+        client: &Client,
+        seen: SeenActive,
+    ) -> ReceiptLine {
         let what = Credential::AccessToken;
         let until = material.expires_at;
         let token = AccessToken::new(material.access.expose_secret());
@@ -448,93 +252,13 @@ impl Inner {
         if self.ask_server(rule, &material.server, &material.access).await == Verdict::Inactive {
             return receipt::confirmed(what, Proof::ServerRefused, at);
         }
-        if self.introspect(rule, &material.metadata, client, &material.access).await == Verdict::Inactive {
+        let introspected =
+            async { self.introspect(rule, &material.metadata, client, &material.access).await };
+        if seen.access && introspected.await == Verdict::Inactive {
             return receipt::confirmed(what, Proof::IntrospectionInactive, at);
         }
         line.unwrap_or_else(|| receipt::accepted(what, at, until))
     }
-
-    /// Deletes a registration when nothing hangs on it any more: no account, no queued revocation.
-    pub(crate) async fn end_registration(self: &Arc<Self>, id: &RegistrationId) -> ReceiptLine {
-        let what = Credential::Registration;
-        let none = receipt::line(what, Outcome::None);
-        let Some(registration) = self.registrations.get(id) else { return none };
-        // In this order: a sign-in lets go of it only when its account is there.
-        if !self.registrations.begin_leaving(id) {
-            return none;
-        }
-        if self.hangs_on(id) {
-            self.registrations.end_leaving(id);
-            return none;
-        }
-        let line = self.delete_registration(&registration).await.unwrap_or_else(|failure| {
-            tracing::warn!(%failure, "a registration could not be ended");
-            receipt::queued(what, "keychain_failed", None)
-        });
-        self.registrations.end_leaving(id);
-        if line.outcome == Outcome::Queued {
-            self.revocations.postpone_registrations(self.clock.now());
-            self.wake.notify_one();
-        }
-        line
-    }
-
-    async fn delete_registration(&self, registration: &Registration) -> Result<ReceiptLine, Failure> {
-        let what = Credential::Registration;
-        let id = &registration.id;
-        let at = self.clock.now().unix();
-        if registration.kind != RegistrationKind::Dynamic {
-            // The person's own client, or our document: nothing of it is at the issuer's to delete, and the person's secret
-            // is not thrown away with an account.
-            if registration.standing != Standing::Current {
-                self.registrations.remove(id).await?;
-            }
-            return Ok(receipt::line(what, Outcome::None));
-        }
-        let secrets = self.registrations.secrets(id).await?;
-        let management = match (&registration.management_uri, secrets.registration_token) {
-            (Some(uri), Some(token)) => {
-                let name = mcp_login_oauth::error::EndpointName::RegistrationManagement;
-                mcp_login_oauth::endpoint::Endpoint::parse(uri, name)
-                    .ok()
-                    .map(|uri| Management { uri, token: RegistrationAccessToken::new(token.expose_secret()) })
-            }
-            _ => None,
-        };
-        let Some(management) = management else {
-            // Not ours to delete. Kept for the next sign-in, so that issuers do not collect registrations of us. One that was
-            // leaving lost its token to a crash just before its record was to go.
-            if registration.standing != Standing::Current {
-                self.registrations.remove(id).await?;
-            }
-            return Ok(receipt::line(what, Outcome::NotOffered));
-        };
-        self.registrations.set_standing(id, Standing::Leaving).await?;
-        fault::point("signout.registration");
-        let rule = registration.rule(&self.allowed_hosts);
-        let outcome = registration::delete(&self.http, &rule, &management).await;
-        match outcome {
-            DeletionOutcome::Deleted | DeletionOutcome::AlreadyGone => {
-                self.registrations.remove(id).await?;
-                Ok(receipt::confirmed(what, Proof::Deleted, at))
-            }
-            DeletionOutcome::NotOffered => {
-                self.registrations.remove(id).await?;
-                Ok(receipt::line(what, Outcome::NotOffered))
-            }
-            DeletionOutcome::Later { .. } => Ok(receipt::queued(what, "server_trouble", None)),
-            DeletionOutcome::Failed(_) => Ok(receipt::queued(what, "offline", None)),
-            DeletionOutcome::Odd { .. } => {
-                self.registrations.remove(id).await?;
-                Ok(receipt::failed(what, "odd_answer", None))
-            }
-        }
-    }
-}
-
-/// The wait after so many attempts.
-fn back_off(attempts: u32) -> Duration {
-    FIRST_WAIT.saturating_mul(1 << attempts.min(10)).min(LONGEST_WAIT)
 }
 
 /// The line of a revocation that was not accepted; none when it was.

@@ -180,7 +180,7 @@ impl Inner {
         }
         match self.queue_due(now) {
             Some(wait) if wait > Duration::ZERO => next = next.min(wait),
-            Some(_) => self.tend_queue(),
+            Some(_) => self.tend_queue(now),
             None => {}
         }
         next
@@ -211,16 +211,6 @@ impl Inner {
                 core.wake_up().await;
                 core.finish_leaving().await;
             }
-        }));
-    }
-
-    fn tend_queue(self: &Arc<Self>) {
-        let Some(working) = self.queue_watch.begin() else { return };
-        let core = self.clone();
-        drop(self.own(async move {
-            core.work_queue().await;
-            drop(working);
-            core.wake.notify_one();
         }));
     }
 }

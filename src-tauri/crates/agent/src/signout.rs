@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use mcp_login_vault::{Key, fault};
 
-use crate::accounts::{self, Account, PendingRevocation, Storing};
+use crate::accounts::{self, Account, PendingRevocation, SeenActive, Storing};
 use crate::core::{Core, Event, Inner};
 use crate::failure::Failure;
 use crate::id::{AccountId, RevocationId};
+use crate::queue::PATIENCE;
 use crate::receipt::{self, Credential, Outcome, Proof, Receipt};
-use crate::revocation::{Attempt, Material, PATIENCE};
+use crate::revocation::{Attempt, Material};
 use crate::state::{Cell, Standing, TurnGuard};
 use crate::tokens::TokenSet;
 
@@ -167,14 +168,16 @@ impl Inner {
             since,
             valid_until: material.expires_at,
             attempts: 0,
+            seen_active: SeenActive::default(),
         };
         let id = entry.id.clone();
         self.enqueue(entry, &material).await?;
-        let attempt = tokio::time::timeout(PATIENCE, self.attempt(&material))
+        let mut seen = SeenActive::default();
+        let attempt = tokio::time::timeout(PATIENCE, self.attempt(&material, &mut seen))
             .await
             .unwrap_or_else(|_| Attempt::queued(&material, "timed_out"));
         if !attempt.is_final() {
-            self.leave_to_queue(&id);
+            self.leave_to_queue(&id, seen).await;
         }
         Ok(attempt)
     }

@@ -255,6 +255,13 @@ impl House {
         self.core.adopt(self.new_sign_in(Some(name), registration, lifetime)).await.unwrap().account
     }
 
+    /// At another issuer than the usual one.
+    pub(crate) async fn sign_in_at(&self, issuer: &str, name: &str) -> AccountId {
+        let mut sign_in = self.new_sign_in(Some(name), self.registration().await, Some(3_600));
+        sign_in.metadata = metadata(issuer);
+        self.core.adopt(sign_in).await.unwrap().account
+    }
+
     pub(crate) fn new_sign_in(
         &self,
         name: Option<&str>,

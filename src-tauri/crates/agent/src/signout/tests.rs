@@ -196,3 +196,84 @@ async fn another_issuer_gets_nothing_of_the_former_and_the_former_gets_its_own_b
     assert_eq!(house.core.fetch(&id, Want::default()).await.unwrap().generation, 2);
     assert_eq!(house.core.account(&id).unwrap().account.issuer(), "https://new.example");
 }
+
+/// The issuer's word on a token, first and then always.
+fn introspection(house: &House, first: &[bool], then: bool) {
+    let says = |active: bool| answer(200, &format!(r#"{{"active":{active}}}"#));
+    for active in first {
+        house.script.then(Purpose::Introspection, says(*active));
+    }
+    house.script.always(Purpose::Introspection, says(then));
+}
+
+/// An account at an issuer that offers introspection, and that cannot be asked whether the refresh token still works. Its
+/// server still takes the access token.
+async fn introspected(house: &House) -> AccountId {
+    house.script.always(Purpose::Token, answer(503, ""));
+    house.script.always(Purpose::Challenge, answer(200, "{}"));
+    let mut sign_in = house.new_sign_in(Some("work"), house.registration().await, Some(3_600));
+    let name = mcp_login_oauth::error::EndpointName::Introspection;
+    let endpoint = mcp_login_oauth::endpoint::Endpoint::parse("https://as.example/introspect", name);
+    sign_in.metadata.introspection_endpoint = Some(endpoint.unwrap());
+    house.core.adopt(sign_in).await.unwrap().account
+}
+
+#[tokio::test(start_paused = true)]
+async fn inactive_proves_nothing_of_a_token_that_the_issuer_never_knew() {
+    let house = House::new().await;
+    let id = introspected(&house).await;
+    introspection(&house, &[], false);
+    let receipt = house.core.sign_out(&id).await.unwrap();
+    assert_eq!(receipt.lines[0].outcome, Outcome::Accepted);
+    assert_eq!(receipt.lines[1].outcome, Outcome::Accepted);
+    assert_eq!(house.script.count(Purpose::Introspection), 2, "once each: what proves nothing is not asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn inactive_proves_the_end_of_a_token_that_was_active() {
+    let house = House::new().await;
+    let id = introspected(&house).await;
+    introspection(&house, &[true, true], false);
+    let receipt = house.core.sign_out(&id).await.unwrap();
+    for line in &receipt.lines[..2] {
+        assert_eq!((line.outcome, line.proof), (Outcome::Confirmed, Some(Proof::IntrospectionInactive)));
+    }
+    let order: Vec<_> = house.script.log.lock().unwrap().iter().map(|(word, ..)| *word).collect();
+    let first = |purpose: Purpose| order.iter().position(|word| *word == purpose.word()).unwrap();
+    assert!(first(Purpose::Introspection) < first(Purpose::Revocation), "asked too late: {order:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_slow_to_say_what_it_knows_does_not_hold_up_the_revocation() {
+    let house = House::new().await;
+    let id = introspected(&house).await;
+    house.script.always(Purpose::Introspection, Step::Hang(Duration::from_secs(10_000_000)));
+    let receipt = house.core.sign_out(&id).await.unwrap();
+    assert_eq!(receipt.lines[0].outcome, Outcome::Accepted, "revoked all the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_attempt_saw_proves_the_end_in_a_later_one() {
+    let house = House::new().await;
+    let id = introspected(&house).await;
+    introspection(&house, &[true, true], false);
+    house.script.always(Purpose::Revocation, OFFLINE);
+    let receipt = house.core.sign_out(&id).await.unwrap();
+    assert_eq!(receipt.lines[0].outcome, Outcome::Queued);
+
+    // The issuer got it, and only its answer was lost: from now on it says "inactive".
+    let house = house.restart().await;
+    house.script.always(Purpose::Revocation, answer(200, ""));
+    let mut events = house.core.subscribe();
+    let (_stop, stopped) = watch::channel(false);
+    let core = house.core.clone();
+    tokio::spawn(async move { core.run(stopped).await });
+    let receipt = loop {
+        if let Event::Revoked(receipt) = events.recv().await.unwrap() {
+            break receipt;
+        }
+    };
+    for line in &receipt.lines[..2] {
+        assert_eq!((line.outcome, line.proof), (Outcome::Confirmed, Some(Proof::IntrospectionInactive)));
+    }
+}
