@@ -307,13 +307,23 @@ impl HttpFailure {
     }
 }
 
-/// `Retry-After` as seconds (RFC 9110 §10.2.3). The date form needs a clock and is rare on these endpoints: it
-/// is read as absent, and the caller's own back-off applies. Bounded to a day.
+/// The longest wait that a server is granted. Longer ones are an outage, and the person should see one.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
+/// `Retry-After` (RFC 9110 §10.2.3), bounded to a day. A date counts from the answer's own `Date`, so that it means the same
+/// whatever our clock says; without one it is read as absent, and the caller's own back-off applies.
 pub(crate) fn retry_after(response: &::http::Response<Vec<u8>>) -> Option<Duration> {
-    let seconds: u64 =
-        response.headers().get(::http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    // A day: longer waits are an outage, and the person should see one.
-    Some(Duration::from_secs(seconds.min(86_400)))
+    let header = |name| response.headers().get(name)?.to_str().ok().map(str::trim);
+    let text = header(::http::header::RETRY_AFTER)?;
+    let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than fit are a long time.
+        text.parse().map_or(LONGEST_WAIT, Duration::from_secs)
+    } else {
+        let until = httpdate::parse_http_date(text).ok()?;
+        let now = httpdate::parse_http_date(header(::http::header::DATE)?).ok()?;
+        until.duration_since(now).unwrap_or(Duration::ZERO)
+    };
+    Some(wait.min(LONGEST_WAIT))
 }
 
 /// Statuses that mean "not now", never "no".
@@ -416,6 +426,39 @@ mod tests {
             .unwrap();
         let text = format!("{:?}", Request { purpose: Purpose::Token, reach: Reach::Public, inner });
         assert!(!text.contains("canary") && text.contains("/t"), "{text}");
+    }
+
+    #[test]
+    fn retry_after_in_both_forms() {
+        const NOW: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let wait = |retry: &str, date: Option<&str>| {
+            let mut response = ::http::Response::builder().header("retry-after", retry);
+            if let Some(date) = date {
+                response = response.header("date", date);
+            }
+            retry_after(&response.body(Vec::new()).unwrap()).map(|wait| wait.as_secs())
+        };
+        for (retry, date, expected) in [
+            ("7", None, Some(7)),
+            (" 7 ", Some(NOW), Some(7)),
+            ("0", None, Some(0)),
+            ("86401", None, Some(86_400)),
+            ("99999999999999999999999", None, Some(86_400)),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", Some(NOW), Some(120)),
+            ("Sunday, 06-Nov-94 08:51:37 GMT", Some(NOW), Some(120)),
+            ("Sun Nov  6 08:51:37 1994", Some(NOW), Some(120)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(NOW), Some(0)),
+            ("Sat, 06 Nov 2094 08:49:37 GMT", Some(NOW), Some(86_400)),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", None, None),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", Some("now"), None),
+            ("soon", Some(NOW), None),
+            ("-7", Some(NOW), None),
+            ("+7", None, None),
+            ("1.5", None, None),
+            ("", Some(NOW), None),
+        ] {
+            assert_eq!(wait(retry, date), expected, "{retry:?} {date:?}");
+        }
     }
 
     #[test]
