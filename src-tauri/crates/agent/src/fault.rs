@@ -30,6 +30,8 @@ mod tests {
             include_str!("refresh.rs"),
             include_str!("signout.rs"),
             include_str!("revocation.rs"),
+            include_str!("deletion.rs"),
+            include_str!("queue.rs"),
         ]
         .concat();
         for point in super::POINTS {
