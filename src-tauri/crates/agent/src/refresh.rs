@@ -20,7 +20,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::clock::Moment;
 use crate::core::Inner;
 use crate::failure::{Failure, Reason};
-use crate::state::{Cell, Journal, Snapshot, Standing, Trouble, Turn, TurnGuard, Unsaved, Wait};
+use crate::schedule::{SHORTEST_INTERVAL, TICK};
+use crate::state::{Cell, Journal, Snapshot, Standing, Trouble, Turn, TurnGuard, Unsaved};
 use crate::tokens::TokenSet;
 
 /// A request that was sent and not answered is repeated after these waits: at once, because servers that forgive a repeated
@@ -30,6 +31,10 @@ const REPEATS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration
 /// A token refused within this time of its coming (or half its life) was refused fresh. Longer, and a server that revokes
 /// tokens early for good reasons would count as one that refuses them all.
 const FRESH: Duration = Duration::from_secs(300);
+
+/// The same when nobody said how long it lives: it may have come to its end. What a server that refuses them all can have of us
+/// by this is no more than the schedule asks of it for a token that short.
+const FRESH_IF_SILENT: Duration = SHORTEST_INTERVAL;
 
 /// So many fresh tokens refused in a row, and it is not the token.
 const MOST_FRESH_REFUSALS: u8 = 2;
@@ -130,17 +135,16 @@ impl MyTurn {
 
 /// Whether the wait that an earlier failure asked for is still on.
 fn too_early(trouble: &Trouble, why: Why, now: Moment) -> bool {
-    match (why, trouble.wait) {
-        (_, Wait::Theirs) | (Why::Due, _) => now.boot < trouble.not_before,
-        (Why::Person, Wait::Ours) => false,
-        (Why::Needed | Why::Refused, Wait::Ours) => {
-            now.boot < trouble.not_before.min(trouble.since + LEAST_WAIT)
-        }
-    }
+    let until = match why {
+        Why::Due => trouble.not_before,
+        Why::Person => trouble.least,
+        Why::Needed | Why::Refused => trouble.not_before.min(trouble.since + LEAST_WAIT).max(trouble.least),
+    };
+    now.boot < until
 }
 
 fn count_refusal(turn: &mut Turn, tokens: &TokenSet, now: Moment) {
-    let fresh = tokens.life.lifetime.map_or(FRESH, |lifetime| FRESH.min(lifetime / 2));
+    let fresh = tokens.life.lifetime.map_or(FRESH_IF_SILENT, |lifetime| FRESH.min(lifetime / 2));
     let age = tokens.life.obtained_boot.map_or_else(
         || now.wall.saturating_sub(tokens.life.obtained_wall),
         |obtained| now.boot.saturating_sub(obtained),
@@ -329,7 +333,7 @@ impl Answered {
                     return Err(Failure::NeedsSignIn(Reason::OddAnswers));
                 }
                 mine.turn.failures = mine.turn.failures.saturating_add(1);
-                mine.trouble(Failure::Odd(oddity), ODD_WAIT, Wait::Ours, Some(journal))
+                mine.trouble(Failure::Odd(oddity), ODD_WAIT, Duration::ZERO, Some(journal))
             }
         }
     }
@@ -354,8 +358,8 @@ impl MyTurn {
             Err(error) => {
                 tracing::warn!(account = %self.cell.id, %error, tries, "a new token set could not be stored yet");
                 let failure = Failure::Unsaved(error);
-                let wait = self.cell.back_off(tries).min(crate::schedule::TICK);
-                return self.trouble(failure, wait, Wait::Theirs, None);
+                let wait = self.cell.back_off(tries).min(TICK);
+                return self.trouble(failure, wait, wait, None);
             }
         }
         fault::point("refresh.committed");
@@ -387,24 +391,24 @@ impl MyTurn {
         journal: Journal,
     ) -> Result<T, Failure> {
         self.turn.failures = self.turn.failures.saturating_add(1);
-        let ours = self.cell.back_off(self.turn.failures);
-        match retry_after {
-            Some(theirs) => self.trouble(failure, theirs, Wait::Theirs, Some(journal)),
-            None => self.trouble(failure, ours, Wait::Ours, Some(journal)),
-        }
+        // What a server asks for is the least (RFC 9110 §10.2.3). One that says "after 0 s" each time gets no loop.
+        let theirs = retry_after.unwrap_or(Duration::ZERO);
+        let wait = self.cell.back_off(self.turn.failures).max(theirs);
+        self.trouble(failure, wait, theirs, Some(journal))
     }
 
+    /// Not tried again before `wait` by the schedule, nor before `least` by anybody.
     fn trouble<T>(
         self,
         failure: Failure,
         wait: Duration,
-        who: Wait,
+        least: Duration,
         journal: Option<Journal>,
     ) -> Result<T, Failure> {
         let now = self.core.clock.now().boot;
         self.cell.publish(|snapshot| {
-            snapshot.trouble =
-                Some(Trouble { failure: failure.clone(), since: now, not_before: now + wait, wait: who });
+            let (not_before, least) = (now + wait, now + least);
+            snapshot.trouble = Some(Trouble { failure: failure.clone(), since: now, not_before, least });
             snapshot.journal = journal.unwrap_or(snapshot.journal);
             snapshot.attempts += 1;
         });

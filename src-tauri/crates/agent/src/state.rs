@@ -45,19 +45,10 @@ pub struct Trouble {
     pub failure: Failure,
     /// When it happened (boot-time clock).
     pub since: Duration,
-    /// Not tried again before (boot-time clock).
+    /// Not tried again before by the schedule (boot-time clock). A caller who needs the token may shorten that.
     pub not_before: Duration,
-    /// Who set the wait.
-    pub wait: Wait,
-}
-
-/// Who says how long to wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// Our own back-off; a caller who needs the token may shorten it.
-    Ours,
-    /// The server (`Retry-After`): nobody may.
-    Theirs,
+    /// What nobody may go below (boot-time clock): the server's `Retry-After`.
+    pub least: Duration,
 }
 
 /// What a crash, or answers that never came, left open.

@@ -280,6 +280,53 @@ async fn a_server_that_refuses_two_fresh_tokens_is_left_alone() {
     assert_eq!(house.core.fetch(&id, PLAIN).await.unwrap().generation, 4);
 }
 
+/// Nobody said how long the tokens live, and they live for a minute.
+#[tokio::test(start_paused = true)]
+async fn a_short_life_that_nobody_announced_is_no_refusal() {
+    let house = House::new().await;
+    *house.script.lifetime.lock().unwrap() = None;
+    let id = house.sign_in("work", None).await;
+    for generation in 1..10 {
+        tokio::time::sleep(s(60)).await;
+        let fetched = house.core.fetch(&id, refused(generation)).await.unwrap();
+        assert_eq!(fetched.generation, generation + 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_server_that_refuses_everything_is_left_alone_too() {
+    let house = House::new().await;
+    *house.script.lifetime.lock().unwrap() = None;
+    let id = house.sign_in("work", None).await;
+    let mut seen = 1;
+    for _ in 0..1_000 {
+        match house.core.fetch(&id, refused(seen)).await {
+            Ok(fetched) => seen = fetched.generation,
+            Err(failure) => assert!(matches!(failure, Failure::ServerRefuses), "{failure}"),
+        }
+    }
+    assert_eq!(tokens(&house), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_nothing_makes_no_loop() {
+    let house = House::new().await;
+    let id = house.sign_in("work", Some(3_600)).await;
+    for _ in 0..10_000 {
+        house.script.then(Purpose::Token, Step::Later(503, 0));
+    }
+    let (_stop, stopped) = watch::channel(false);
+    let core = house.core.clone();
+    tokio::spawn(async move { core.run(stopped).await });
+    house.clock.suspend(s(3_601));
+    tokio::time::sleep(s(3_600)).await;
+    let asked = tokens(&house);
+    assert!((12..=40).contains(&asked), "{asked} requests in an hour");
+    // A person, and a program in need, may shorten our own wait.
+    assert!(matches!(house.core.refresh(&id).await, Err(Failure::Later { status: 503, .. })));
+    assert_eq!(tokens(&house), asked + 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hung_issuer_does_not_hold_up_what_is_valid() {
     let house = House::new().await;
