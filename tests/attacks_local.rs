@@ -13,17 +13,6 @@ use mcp_login_tests::raw::Local;
 use mcp_login_tests::{Agent, Home, SETTINGS, Said, Sandbox, peak_memory, policy_for, wait};
 use serde_json::{Value, json};
 
-#[track_caller]
-fn code(said: &Said) -> String {
-    let found = said.stderr.lines().find_map(|line| {
-        let value: Value = serde_json::from_str(line).ok()?;
-        value["error"]["code"].as_str().map(str::to_owned)
-    });
-    found.unwrap_or_else(|| {
-        panic!("`{}` ({}) named no code: {}{}", said.line, said.code, said.stdout, said.stderr)
-    })
-}
-
 fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("our own file");
 }
@@ -236,7 +225,7 @@ fn a_program_that_nobody_approved() {
     home.signed_in(sandbox.mcp(), "work");
     for _ in 0..50 {
         let said = home.run(&["token", "work", "--json"]).exits(4);
-        assert_eq!(code(&said), "not_approved");
+        assert_eq!(said.error()["code"], "not_approved");
         assert!(said.stdout.is_empty(), "{}", said.stdout);
     }
     home.run(&["headers", "work"]).exits(4);
@@ -306,7 +295,7 @@ fn a_socket_directory_that_is_not_ours() {
     for wrong in [0o755, 0o777, 0o710, 0o701] {
         mode(&run, wrong);
         let said = home.run(&["list", "--json"]).exits(8);
-        assert_eq!(code(&said), "run_directory_unsafe", "{wrong:o}");
+        assert_eq!(said.error()["code"], "run_directory_unsafe", "{wrong:o}");
         assert!(said.stderr.contains("run"), "{}", said.stderr);
         assert_eq!(
             fs::metadata(&run).expect("it is there").permissions().mode() & 0o777,
@@ -320,16 +309,16 @@ fn a_socket_directory_that_is_not_ours() {
     let real = home.path("real");
     fs::rename(&run, &real).expect("our own directory");
     symlink(&real, &run).expect("a link");
-    assert_eq!(code(&home.run(&["list", "--json"]).exits(8)), "run_directory_unsafe");
+    assert_eq!(home.run(&["list", "--json"]).exits(8).error()["code"], "run_directory_unsafe");
     fs::remove_file(&run).expect("our own link");
     fs::write(&run, "").expect("a file");
-    assert_eq!(code(&home.run(&["list", "--json"]).exits(8)), "run_directory_unsafe");
+    assert_eq!(home.run(&["list", "--json"]).exits(8).error()["code"], "run_directory_unsafe");
     fs::remove_file(&run).expect("our own file");
     fs::rename(&real, &run).expect("our own directory");
     // Another user's: only root can make one here.
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(&run, Some(65_534), None).expect("root may");
-        assert_eq!(code(&home.run(&["list", "--json"]).exits(8)), "run_directory_unsafe");
+        assert_eq!(home.run(&["list", "--json"]).exits(8).error()["code"], "run_directory_unsafe");
         std::os::unix::fs::chown(&run, Some(0), None).expect("root may");
     }
     home.run(&["list"]).ok();
@@ -353,7 +342,7 @@ fn a_socket_that_nobody_serves() {
     fs::write(home.socket(), "precious").expect("a file");
     let said = home.run(&["list", "--json"]);
     assert_eq!(said.code, 8, "{}{}", said.stdout, said.stderr);
-    code(&said);
+    said.error(); // with a code
     assert_eq!(fs::read_to_string(home.socket()).expect("still there"), "precious");
 }
 
@@ -374,7 +363,7 @@ fn state_files_that_cannot_be_read() {
         fs::write(&path, newer).expect("our own file");
         let said = home.run(&["list", "--json"]);
         assert_eq!(said.code, 1, "{file}: {}{}", said.stdout, said.stderr);
-        assert_eq!(code(&said), "file_newer", "{file}");
+        assert_eq!(said.error()["code"], "file_newer", "{file}");
         assert!(said.stderr.contains(file) && said.stderr.contains("newer"), "{file}: {}", said.stderr);
         assert_eq!(fs::read_to_string(&path).expect("it is there"), newer, "{file} was overwritten");
         match old {
@@ -423,7 +412,7 @@ fn settings_with_mistakes() {
         home.write_settings(text);
         let said = home.run(&["list", "--json"]);
         assert_eq!(said.code, 2, "{text:?}: {}{}", said.stdout, said.stderr);
-        assert_eq!(code(&said), "bad_settings", "{text:?}");
+        assert_eq!(said.error()["code"], "bad_settings", "{text:?}");
         for word in words {
             assert!(said.stderr.contains(word), "{text:?}: no {word}: {}", said.stderr);
         }
@@ -509,7 +498,7 @@ fn what_people_type() {
         &["status", "nobody"],
     ] {
         let said = home.run(&[arguments, &["--json"]].concat()).exits(5);
-        assert_eq!(code(&said), "no_such_account", "{arguments:?}");
+        assert_eq!(said.error()["code"], "no_such_account", "{arguments:?}");
         assert!(said.stdout.is_empty());
     }
     assert!(!home.path("person/pwned").exists());

@@ -9,25 +9,13 @@ use mcp_login_tests::child::Running;
 use mcp_login_tests::{Agent, Home, Person, Proxy, Said, Sandbox, TestCa, peak_memory, wait};
 use serde_json::{Value, json};
 
-/// The code of what went wrong, as `--json` says it.
-#[track_caller]
-fn code(said: &Said) -> String {
-    let found = said.stderr.lines().find_map(|line| {
-        let value: Value = serde_json::from_str(line).ok()?;
-        value["error"]["code"].as_str().map(str::to_owned)
-    });
-    found.unwrap_or_else(|| {
-        panic!("`{}` ({}) named no code: {}{}", said.line, said.code, said.stdout, said.stderr)
-    })
-}
-
 /// `add`, up to where it must fail.
 #[track_caller]
 fn add_fails(home: &Home, url: &str, exit: i32, expected: &str) -> Said {
     let said =
         home.run(&["add", url, "--name", "work", "--redirect", "loopback", "--json", "--timeout", "60"]);
     let said = said.exits(exit);
-    assert_eq!(code(&said), expected, "{}", said.stderr);
+    assert_eq!(said.error()["code"], expected, "{}", said.stderr);
     assert_eq!(home.opened(), Vec::<String>::new(), "a browser was opened");
     said
 }
@@ -50,10 +38,6 @@ fn secrets_seen(sandbox: &Sandbox) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     hashes(&sandbox.control("GET", "log", &Value::Null), &mut seen);
     seen
-}
-
-fn account(home: &Home) -> Value {
-    home.run(&["list", "--json"]).ok().json()["accounts"][0].clone()
 }
 
 /// Waits for the address number `index` and lets alice say yes there.
@@ -79,11 +63,11 @@ fn a_server_that_moves_to_another_issuer() {
     home.run(&["token", "work", "--newer-than", "1"]);
     home.run(&["status", "work", "--verify"]);
     let asked = home.run(&["login", "work", "--json", "--redirect", "loopback", "--timeout", "20"]).exits(3);
-    assert_eq!(code(&asked), "issuer_changed");
+    assert_eq!(asked.error()["code"], "issuer_changed");
     for part in [old.issuer(), new.issuer()] {
         assert!(asked.stderr.contains(part), "old and new are not both shown: {}", asked.stderr);
     }
-    let shown = account(&home);
+    let shown = home.account("work");
     assert_eq!(shown["state"], "issuer_changed", "{shown}");
     assert_eq!(shown["issuer_change"], json!({ "old": old.issuer(), "new": new.issuer() }));
     home.run(&["refresh", "work"]);
@@ -112,7 +96,7 @@ fn a_server_that_moves_to_another_issuer() {
         let line = outcomes.iter().find(|line| line["what"] == what).unwrap_or_else(|| panic!("{done}"));
         assert_eq!(line["outcome"], "confirmed", "{line}");
     }
-    let shown = account(&home);
+    let shown = home.account("work");
     assert_eq!((&shown["state"], &shown["issuer"]), (&json!("ready"), &json!(new.issuer())), "{shown}");
     // Revoked where they came from, and what came from there was seen nowhere else.
     let hints: Vec<_> =
@@ -176,8 +160,8 @@ fn metadata_that_names_another_issuer() {
             "20",
         ]);
         assert!(matches!(said.code, 1 | 9), "{name}: {}{}", said.stdout, said.stderr);
-        let found = code(&said);
-        assert!(matches!(found.as_str(), "metadata_mismatch" | "no_metadata"), "{name}: {found}");
+        let found = said.error()["code"].clone();
+        assert!(matches!(found.as_str(), Some("metadata_mismatch" | "no_metadata")), "{name}: {found}");
         assert_eq!(home.opened(), Vec::<String>::new(), "{name}: a browser was opened");
     }
     assert_eq!(issuer.at("register").len() + other.at("register").len(), 0, "something was registered");
@@ -255,8 +239,11 @@ fn addresses_in_private_ranges() {
             "1",
         ]);
         assert!(matches!(said.code, 1 | 9), "{what} at {host}: {} {}{}", said.code, said.stdout, said.stderr);
-        let found = code(&said);
-        assert!(matches!(found.as_str(), "address_refused" | "bad_metadata"), "{what} at {host}: {found}");
+        let found = said.error()["code"].clone();
+        assert!(
+            matches!(found.as_str(), Some("address_refused" | "bad_metadata")),
+            "{what} at {host}: {found}"
+        );
         // Nothing about who answered there, and how.
         for word in
             ["refused to connect", "connection refused", "timed out", "reset", "unreachable", "certificate"]
@@ -405,7 +392,7 @@ fn bodies_without_end() {
                         said.stdout,
                         said.stderr
                     );
-                    code(&said);
+                    said.error(); // with a code
                 }
                 "mcp" | "introspection" => {
                     home.run(&["status", "work", "--verify", "--json"]);
@@ -413,7 +400,7 @@ fn bodies_without_end() {
                 "refresh" => {
                     let said = home.run(&["refresh", "work", "--json"]);
                     assert_ne!(said.code, 0, "{fault} at {endpoint}");
-                    code(&said);
+                    said.error(); // with a code
                 }
                 _ => {
                     let receipt = home.run(&["logout", "work", "--json"]);
@@ -443,7 +430,7 @@ fn bodies_without_end() {
         Person::named("bob").allow(&sign_in.address()).try_deliver();
         let said = sign_in.finish();
         assert_ne!(said.code, 0, "{fault} at the code");
-        code(&said);
+        said.error(); // with a code
         sandbox.heal(fault);
         let peak = peak_memory(agent.id());
         assert!(

@@ -397,34 +397,33 @@ fn no_secret_is_anywhere() {
 /// The same with a real keyring: its files are encrypted, and the tokens are in them.
 #[test]
 fn no_secret_beside_the_keyring() {
-    let session = Session::start();
-    let sandbox = Sandbox::start();
-    let mut home = Home::new();
-    session.enter(&mut home);
-    home.write_settings("");
-    home.set("MCP_LOGIN_LOG", "trace");
-    let mut secrets = Secrets::default();
-    let watch = Watch::start(&home);
-    home.signed_in(sandbox.mcp(), "work");
-    secrets.know("an access token", home.run(&["token", "work"]).ok().text());
-    home.run(&["refresh", "work"]).ok();
-    home.run(&["agent", "stop"]).ok();
-    wait::until("the agent to be gone", || home.agents().is_empty().then_some(()));
-    // From the keyring, by another agent.
-    let token = home.run(&["token", "work"]).ok();
-    assert_eq!(sandbox.mcp_answers(token.text()), 200);
-    secrets.know("an access token", token.text());
-    secrets.take(&sandbox);
-    let seen = watch.finish();
-    let mut places = places(&home, seen, Heard::default());
-    let keyrings = session.get("XDG_DATA_HOME").expect("a session has its own directory").to_owned();
-    let mut found = BTreeMap::new();
-    files(Path::new(&keyrings), &mut found);
-    assert!(
-        found.keys().any(|name| name.contains("keyrings")),
-        "no keyring was searched: {:?}",
-        found.keys()
-    );
-    places.extend(found);
-    search(&secrets, &places);
+    Session::tell(&[], |session| {
+        let sandbox = Sandbox::start();
+        let mut home = session.home();
+        home.set("MCP_LOGIN_LOG", "trace");
+        let mut secrets = Secrets::default();
+        let watch = Watch::start(&home);
+        home.signed_in(sandbox.mcp(), "work");
+        secrets.know("an access token", home.run(&["token", "work"]).ok().text());
+        home.run(&["refresh", "work"]).ok();
+        home.run(&["agent", "stop"]).ok();
+        wait::until("the agent to be gone", || home.agents().is_empty().then_some(()));
+        // From the keyring, by another agent.
+        let token = home.run(&["token", "work"]).ok();
+        assert_eq!(sandbox.mcp_answers(token.text()), 200);
+        secrets.know("an access token", token.text());
+        secrets.take(&sandbox);
+        let seen = watch.finish();
+        let mut places = places(&home, seen, Heard::default());
+        let keyrings = session.get("XDG_DATA_HOME").expect("a session has its own directory").to_owned();
+        let mut found = BTreeMap::new();
+        files(Path::new(&keyrings), &mut found);
+        assert!(
+            found.keys().any(|name| name.contains("keyrings")),
+            "no keyring was searched: {:?}",
+            found.keys()
+        );
+        places.extend(found);
+        search(&secrets, &places);
+    });
 }

@@ -21,11 +21,6 @@ fn introspecting(issuer: &OidcProvider) -> Sandbox {
     Sandbox::start_with(&arguments)
 }
 
-fn line(receipt: &Value, what: &str) -> Value {
-    let lines = receipt["receipts"][0]["lines"].as_array().unwrap_or_else(|| panic!("no lines: {receipt}"));
-    lines.iter().find(|line| line["what"] == what).unwrap_or_else(|| panic!("no {what}: {receipt}")).clone()
-}
-
 /// The whole story, told by the issuer's own events.
 #[test]
 fn sign_in_refresh_and_sign_out() {
@@ -63,10 +58,10 @@ fn sign_in_refresh_and_sign_out() {
         assert_eq!(grant.resource, Some(json!(server.mcp())), "{grant:?}");
     }
 
-    let receipt = home.run(&["logout", "work", "--json"]).ok().json();
-    assert_eq!(line(&receipt, "refresh_token")["proof"], "server_refused", "{receipt}");
+    let receipt = home.run(&["logout", "work", "--json"]).ok();
+    assert_eq!(receipt.receipt_line("refresh_token")["proof"], "server_refused");
     for what in ["refresh_token", "access_token", "registration", "keychain_item"] {
-        assert_eq!(line(&receipt, what)["outcome"], "confirmed", "{receipt}");
+        assert_eq!(receipt.receipt_line(what)["outcome"], "confirmed");
     }
     // And it is true: the issuer says so, and both servers refuse.
     assert!(
@@ -95,10 +90,10 @@ fn a_token_that_nobody_can_take_back_is_not_called_gone() {
     home.signed_in(server.mcp(), "work");
     let token = home.run(&["token", "work"]).ok();
     assert_eq!(server.mcp_answers(token.text()), 200);
-    let receipt = home.run(&["logout", "work", "--json"]).ok().json();
-    assert_eq!(line(&receipt, "refresh_token")["outcome"], "confirmed", "{receipt}");
+    let receipt = home.run(&["logout", "work", "--json"]).ok();
+    assert_eq!(receipt.receipt_line("refresh_token")["outcome"], "confirmed");
     assert_eq!(server.mcp_answers(token.text()), 200, "this server does not ask the issuer");
-    let access = line(&receipt, "access_token");
+    let access = receipt.receipt_line("access_token");
     assert_ne!(access["outcome"], "confirmed", "{access}");
     assert!(access["valid_until"].is_u64(), "until when does it work? {access}");
 }

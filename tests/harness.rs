@@ -1,11 +1,13 @@
 //! The harness against itself and against programs that are not ours: a test that leans on it must know that it holds.
 #![cfg(target_os = "linux")]
 
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mcp_login_tests::{
-    Browser, Certificate, Home, OidcProvider, Person, Proxy, Sandbox, Session, TestCa, http_client,
+    Browser, Certificate, Home, OidcProvider, Person, Proxy, Sandbox, Session, TestCa, http_client, wait,
 };
 use serde_json::{Value, json};
 
@@ -131,4 +133,31 @@ fn a_session_with_a_keyring() {
         0,
         "two sessions share a keyring"
     );
+}
+
+/// A keyring that dies in the middle of a story is not held against it; everything else is.
+#[test]
+fn a_story_is_told_again_over_a_keyring_that_died() {
+    let told = Cell::new(0);
+    Session::tell(&[], |session| {
+        told.set(told.get() + 1);
+        if told.get() == 1 {
+            let who = "dbus-send --session --print-reply --dest=org.freedesktop.DBus /org/freedesktop/DBus \
+                       org.freedesktop.DBus.GetConnectionUnixProcessID string:org.freedesktop.secrets";
+            session.run("sh", &["-c", &format!("kill -KILL $({who} | sed -n 's/.*uint32 //p')")]).ok();
+            wait::until("the keyring to be gone", || (!session.keyring_lives()).then_some(()));
+            panic!("as a story ends whose keyring is gone");
+        }
+    });
+    assert_eq!(told.get(), 2);
+
+    let told = Cell::new(0);
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        Session::tell(&[], |_| {
+            told.set(told.get() + 1);
+            panic!("as a story ends that found a mistake");
+        });
+    }));
+    assert!(ended.is_err(), "a mistake was covered up");
+    assert_eq!(told.get(), 1);
 }

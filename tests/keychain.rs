@@ -2,18 +2,10 @@
 //! and a late one do to accounts, and that nothing stays behind.
 #![cfg(target_os = "linux")]
 
-use mcp_login_tests::{Agent, Home, KeyringItem, Person, Said, Sandbox, Session};
+use mcp_login_tests::{Agent, KeyringItem, Person, Said, Sandbox, Session};
 
 /// The name of items of a debug build.
 const SERVICE: &str = "io.github.mcp-login.dev";
-
-/// A person's place whose secrets go into the session's keyring.
-fn home(session: &Session) -> Home {
-    let mut home = Home::new();
-    home.write_settings("");
-    session.enter(&mut home);
-    home
-}
 
 /// The kinds of items, as the names say that we gave them.
 fn kinds(items: &[KeyringItem]) -> Vec<String> {
@@ -42,29 +34,14 @@ fn refused(said: Said, code: &str) -> String {
     error["next"].as_str().expect("a next step").to_owned()
 }
 
-fn account(home: &Home) -> serde_json::Value {
-    home.run(&["list", "--json"]).ok().json()["accounts"][0].clone()
-}
-
-/// Tells a story, again over a new keyring when the keyring itself died in it (see [`Session::keyring_lives`]). It dies of a
-/// race of its own, once in some hundred stories: twice in a row is no chance.
-fn over_a_keyring(options: &[&str], story: fn(&Session)) {
-    let session = Session::start_with(options);
-    let Err(why) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| story(&session))) else { return };
-    if session.keyring_lives() {
-        std::panic::resume_unwind(why);
-    }
-    story(&Session::start_with(options));
-}
-
 #[test]
 fn what_is_stored_survives_the_agent_and_goes_with_the_account() {
-    over_a_keyring(&[], stored_and_gone);
+    Session::tell(&[], stored_and_gone);
 }
 
 fn stored_and_gone(session: &Session) {
     let sandbox = Sandbox::start();
-    let home = home(session);
+    let home = session.home();
     assert_eq!(session.items(), []);
     home.signed_in(sandbox.mcp(), "work");
     assert_eq!(kinds(&session.items()), ["registration-token", "tokens"]);
@@ -97,12 +74,12 @@ fn stored_and_gone(session: &Session) {
 
 #[test]
 fn a_locked_keyring_asks_and_takes_both_answers() {
-    over_a_keyring(&["--wm"], locked_and_asked);
+    Session::tell(&["--wm"], locked_and_asked);
 }
 
 fn locked_and_asked(session: &Session) {
     let sandbox = Sandbox::start();
-    let home = home(session);
+    let home = session.home();
     home.signed_in(sandbox.mcp(), "work");
     let token = home.run(&["token", "work"]).ok();
 
@@ -123,7 +100,7 @@ fn locked_and_asked(session: &Session) {
     let asked = home.start(&["token", "work", "--json"]);
     session.press_escape();
     refused(said(asked), "keychain_dismissed");
-    let known = account(&home);
+    let known = home.account("work");
     assert_eq!((&known["name"], &known["state"]), (&"work".into(), &"vault_unavailable".into()), "{known}");
     assert_eq!(session.prompts(), Vec::<String>::new(), "to list accounts asks nobody");
 
@@ -132,7 +109,7 @@ fn locked_and_asked(session: &Session) {
     session.type_password();
     let answered = said(asked).ok();
     assert!(answered.stdout.contains(token.text()), "another token came back");
-    assert_eq!(account(&home)["state"], "ready");
+    assert_eq!(home.account("work")["state"], "ready");
     home.run(&["refresh", "work"]).ok();
     assert_eq!(sandbox.at("refresh").len(), 1);
     home.run(&["logout", "work"]).ok();
@@ -142,20 +119,21 @@ fn locked_and_asked(session: &Session) {
 /// Signing in to a keyring that is locked asks for it, and the tokens are kept.
 #[test]
 fn signing_in_while_it_is_locked() {
-    let session = Session::start_with(&["--wm"]);
-    let sandbox = Sandbox::start();
-    let home = home(&session);
-    session.lock();
-    let sign_in = home.add(sandbox.mcp(), &["--name", "work", "--redirect", "loopback"]);
-    std::thread::scope(|scope| {
-        // It asks once: for the registration's token, or, where there is none, for the tokens.
-        scope.spawn(|| session.type_password());
-        Person::named("alice").allow(&sign_in.address()).deliver();
+    Session::tell(&["--wm"], |session| {
+        let sandbox = Sandbox::start();
+        let home = session.home();
+        session.lock();
+        let sign_in = home.add(sandbox.mcp(), &["--name", "work", "--redirect", "loopback"]);
+        std::thread::scope(|scope| {
+            // It asks once: for the registration's token, or, where there is none, for the tokens.
+            scope.spawn(|| session.type_password());
+            Person::named("alice").allow(&sign_in.address()).deliver();
+        });
+        sign_in.finish().ok();
+        home.run(&["agent", "stop"]).ok();
+        let token = home.run(&["token", "work"]).ok();
+        assert_eq!(sandbox.mcp_answers(token.text()), 200);
     });
-    sign_in.finish().ok();
-    home.run(&["agent", "stop"]).ok();
-    let token = home.run(&["token", "work"]).ok();
-    assert_eq!(sandbox.mcp_answers(token.text()), 200);
 }
 
 /// Nobody is sent to a browser for tokens that nobody could keep.
@@ -163,7 +141,7 @@ fn signing_in_while_it_is_locked() {
 fn an_absent_keyring_is_said_before_the_browser_opens() {
     let session = Session::start_with(&["--no-keyring"]);
     let sandbox = Sandbox::start();
-    let home = home(&session);
+    let home = session.home();
     let next = refused(
         home.run(&["add", sandbox.mcp(), "--name", "work", "--json", "--timeout", "30"]),
         "keychain_absent",
@@ -187,7 +165,7 @@ fn an_absent_keyring_is_said_before_the_browser_opens() {
 fn a_bus_and_a_keyring_that_come_late() {
     let session = Session::start_with(&["--no-keyring"]);
     let sandbox = Sandbox::start();
-    let mut home = home(&session);
+    let mut home = session.home();
     home.set("DBUS_SESSION_BUS_ADDRESS", session.late_bus());
     let agent = Agent::start(&home);
     refused(
@@ -210,12 +188,12 @@ fn a_bus_and_a_keyring_that_come_late() {
     // The next login: the account is there, and works as soon as the keyring is.
     let agent = Agent::start(&home);
     refused(home.run(&["token", "work", "--json"]), "keychain_absent");
-    assert_eq!(account(&home)["name"], "work");
+    assert_eq!(home.account("work")["name"], "work");
     let _bus = session.start_late_bus();
     refused(home.run(&["token", "work", "--json"]), "keychain_absent");
     let _keyring = session.start_late_keyring();
     assert_eq!(home.run(&["token", "work"]).ok().text(), token.text());
-    assert_eq!(account(&home)["state"], "ready");
+    assert_eq!(home.account("work")["state"], "ready");
     assert_eq!(home.agents(), [agent.id()], "another agent answered");
     assert_eq!(sandbox.at("refresh").len(), 0);
 }

@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use mcp_login_tests::{Home, Page, Person, Proxy, Request, Said, Sandbox, TestCa};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const MEMORY: &str = "vault = \"memory\"\n";
 
@@ -65,12 +65,6 @@ fn pkce(sandbox: &Sandbox) {
     }
 }
 
-fn receipt_line(home: &Home, what: &str) -> Value {
-    let receipt = home.run(&["logout", "work", "--json"]).ok().json()["receipts"][0].clone();
-    let lines = receipt["lines"].as_array().unwrap_or_else(|| panic!("{receipt}")).clone();
-    lines.into_iter().find(|line| line["what"] == what).unwrap_or_else(|| panic!("no {what}: {receipt}"))
-}
-
 /// A port that nobody has, for a redirect that has to be said beforehand.
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -111,7 +105,7 @@ fn microsoft_entra() {
 
     // It revokes nothing, and the receipt claims nothing: the token works until it ends.
     let token = entra.uses();
-    let access = receipt_line(home, "access_token");
+    let access = home.run(&["logout", "work", "--json"]).ok().receipt_line("access_token");
     assert_eq!(access["outcome"], "not_offered", "{access}");
     assert!(access["valid_until"].is_u64(), "{access}");
     assert_eq!(sandbox.mcp_answers(token.text()), 200);
@@ -177,7 +171,7 @@ fn amazon_cognito() {
     assert_eq!(refreshes[0].param("refresh_token"), refreshes[1].param("refresh_token"));
     assert_eq!(refreshes[0].param("resource"), Some(cognito.mcp.as_str()));
 
-    let refresh = receipt_line(home, "refresh_token");
+    let refresh = home.run(&["logout", "work", "--json"]).ok().receipt_line("refresh_token");
     assert_eq!(refresh["outcome"], "confirmed", "{refresh}");
     assert_eq!(sandbox.mcp_answers(token.text()), 401, "the access token goes with it");
 }
@@ -204,7 +198,10 @@ fn a_server_of_2025_03_26_with_metadata_at_its_root() {
     assert!(sandbox.at("prm").iter().all(|request| request.answered(404)), "it has no such document");
     let read = sandbox.at("metadata");
     assert!(read.iter().any(|request| request.answered(200)), "{read:#?}");
-    assert_eq!(receipt_line(&home, "refresh_token")["outcome"], "confirmed");
+    assert_eq!(
+        home.run(&["logout", "work", "--json"]).ok().receipt_line("refresh_token")["outcome"],
+        "confirmed"
+    );
 }
 
 #[test]
@@ -215,7 +212,10 @@ fn a_server_of_2025_03_26_with_nothing_but_default_endpoints() {
         ["authorize", "code", "register"].map(|at| sandbox.at(at)[0].path.clone()).into();
     assert_eq!(paths, ["/authorize", "/token", "/register"]);
     // Nobody says where to revoke, and nobody guesses.
-    assert_eq!(receipt_line(&home, "refresh_token")["outcome"], "not_offered");
+    assert_eq!(
+        home.run(&["logout", "work", "--json"]).ok().receipt_line("refresh_token")["outcome"],
+        "not_offered"
+    );
     assert_eq!(sandbox.at("revocation").len(), 0);
 }
 
@@ -224,7 +224,10 @@ fn a_server_of_2025_06_18() {
     let (sandbox, home) = story(&["--guise", "legacy-2025-06-18"]);
     assert!(sandbox.at("prm").iter().any(|request| request.answered(200)));
     assert_eq!(sandbox.at("code")[0].param("resource"), Some(sandbox.mcp()));
-    assert_eq!(receipt_line(&home, "refresh_token")["outcome"], "confirmed");
+    assert_eq!(
+        home.run(&["logout", "work", "--json"]).ok().receipt_line("refresh_token")["outcome"],
+        "confirmed"
+    );
 }
 
 /// A server that names nobody, at an issuer that has a path: only the person knows.
@@ -300,7 +303,10 @@ fn pinned_endpoints_for_an_issuer_without_metadata() {
     assert_eq!(sandbox.mcp_answers(token.text()), 200);
     home.run(&["refresh", "work"]).ok();
     pkce(&sandbox);
-    assert_eq!(receipt_line(&home, "refresh_token")["outcome"], "confirmed");
+    assert_eq!(
+        home.run(&["logout", "work", "--json"]).ok().receipt_line("refresh_token")["outcome"],
+        "confirmed"
+    );
 }
 
 /// `resource` can be left out, or be another one, when the person says so.
@@ -369,7 +375,7 @@ fn a_client_with_a_secret() {
         home.run(&["refresh", "work"]).ok();
         let verified = home.run(&["status", "work", "--verify", "--json"]).ok().json();
         assert_eq!(verified["verification"]["introspection"], "active", "{verified}");
-        let line = receipt_line(&home, "refresh_token");
+        let line = home.run(&["logout", "work", "--json"]).ok().receipt_line("refresh_token");
         assert_eq!(line["outcome"], "confirmed", "{line}");
         let registered = only(&sandbox, "register");
         assert_eq!(registered.param("token_endpoint_auth_method"), Some(method));

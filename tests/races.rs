@@ -172,39 +172,39 @@ fn across_the_moment_of_expiry() {
 /// system. What was sent is waited for and stored; who was not answered asks the next agent and notices nothing.
 #[test]
 fn a_restart_in_the_middle_costs_nobody_anything() {
-    let session = Session::start();
-    let sandbox = Sandbox::start();
-    let mut home = Home::new();
-    session.enter(&mut home);
-    home.write_settings(""); // the keychain: what outlives an agent
-    home.signed_in(sandbox.mcp(), "work");
-    sandbox.fault("slow", "refresh:1500");
-    for (round, end) in ["restart", "signal"].into_iter().enumerate() {
-        let before = token(&home);
-        let old = home.agents();
-        let crowd = Crowd::gather(&home, &format!("token work --newer-than {}", before["generation"])).go();
-        refresh_arrived(&sandbox, round + 1);
-        match end {
-            "restart" => drop(home.run(&["agent", "restart"]).ok()),
-            _ => old.iter().for_each(|id| signal(*id, Signal::TERM)),
+    Session::tell(&[], |session| {
+        let sandbox = Sandbox::start();
+        let home = session.home(); // a keychain: what outlives an agent
+        home.signed_in(sandbox.mcp(), "work");
+        sandbox.fault("slow", "refresh:1500");
+        for (round, end) in ["restart", "signal"].into_iter().enumerate() {
+            let before = token(&home);
+            let old = home.agents();
+            let crowd =
+                Crowd::gather(&home, &format!("token work --newer-than {}", before["generation"])).go();
+            refresh_arrived(&sandbox, round + 1);
+            match end {
+                "restart" => drop(home.run(&["agent", "restart"]).ok()),
+                _ => old.iter().for_each(|id| signal(*id, Signal::TERM)),
+            }
+            // And once more when tokens flow again.
+            let flowing = wait::until("the agent to have been replaced", || {
+                let now = home.agents();
+                (now.len() == 1 && now != old).then_some(now)
+            });
+            home.run(&["agent", "restart"]).ok();
+            let after = crowd.one_token();
+            assert_eq!(sandbox.at("refresh").len(), round + 1, "token requests after a {end}");
+            assert_eq!(sandbox.mcp_answers(&after), 200);
+            assert_eq!(
+                token(&home)["generation"].as_u64(),
+                before["generation"].as_u64().map(|number| number + 1)
+            );
+            wait::until("one agent to be left", || (home.agents().len() == 1).then_some(()));
+            assert_ne!(home.agents(), flowing, "the second restart did not happen");
         }
-        // And once more when tokens flow again.
-        let flowing = wait::until("the agent to have been replaced", || {
-            let now = home.agents();
-            (now.len() == 1 && now != old).then_some(now)
-        });
-        home.run(&["agent", "restart"]).ok();
-        let after = crowd.one_token();
-        assert_eq!(sandbox.at("refresh").len(), round + 1, "token requests after a {end}");
-        assert_eq!(sandbox.mcp_answers(&after), 200);
-        assert_eq!(
-            token(&home)["generation"].as_u64(),
-            before["generation"].as_u64().map(|number| number + 1)
-        );
-        wait::until("one agent to be left", || (home.agents().len() == 1).then_some(()));
-        assert_ne!(home.agents(), flowing, "the second restart did not happen");
-    }
-    home.run(&["logout", "work"]).ok();
+        home.run(&["logout", "work"]).ok();
+    });
 }
 
 /// A thousand callers over the socket in the same moment: more than are served at once.
@@ -263,58 +263,59 @@ fn many_starters_make_one_agent() {
 /// started lives on; and it lives on when the client's process group is killed, holding nothing of the client's.
 #[test]
 fn started_by_a_header_helper_and_left_alone_by_its_end() {
-    let session = Session::start();
-    let sandbox = Sandbox::start();
-    let mut home = Home::new();
-    session.enter(&mut home);
-    home.write_settings("");
-    home.signed_in(sandbox.mcp(), "work");
-    home.run(&["agent", "stop"]).ok();
-    wait::until("the agent to be gone", || home.agents().is_empty().then_some(()));
+    Session::tell(&[], |session| {
+        let sandbox = Sandbox::start();
+        let home = session.home();
+        home.signed_in(sandbox.mcp(), "work");
+        home.run(&["agent", "stop"]).ok();
+        wait::until("the agent to be gone", || home.agents().is_empty().then_some(()));
 
-    let planted = home.path("planted");
-    fs::write(&planted, "").expect("a file of ours");
-    let line = format!(
-        "exec 3<>'{planted}' 7<>'{planted}' 9<>'{planted}'; said=$('{}' headers work); printf '%s\\n' \"$said\"; exec cat",
-        home.programs().command.display(),
-        planted = planted.display(),
-    );
-    let (_gate, stdin) = std::io::pipe().map(|(read, write)| (write, read)).expect("a pipe");
-    let mut client = home.program("sh");
-    client.args(["-c", &line]).stdin(stdin).process_group(0);
-    let mut client = Running::start("a client", &mut client);
-    let headers: Value = serde_json::from_str(&client.line()).expect("a JSON object");
-    let bearer = text(&headers, "Authorization");
-    assert_eq!(sandbox.mcp_answers(bearer.trim_start_matches("Bearer ")), 200);
+        let planted = home.path("planted");
+        fs::write(&planted, "").expect("a file of ours");
+        let line = format!(
+            "exec 3<>'{planted}' 7<>'{planted}' 9<>'{planted}'; said=$('{}' headers work); printf '%s\\n' \"$said\"; exec cat",
+            home.programs().command.display(),
+            planted = planted.display(),
+        );
+        let (_gate, stdin) = std::io::pipe().map(|(read, write)| (write, read)).expect("a pipe");
+        let mut client = home.program("sh");
+        client.args(["-c", &line]).stdin(stdin).process_group(0);
+        let mut client = Running::start("a client", &mut client);
+        let headers: Value = serde_json::from_str(&client.line()).expect("a JSON object");
+        let bearer = text(&headers, "Authorization");
+        assert_eq!(sandbox.mcp_answers(bearer.trim_start_matches("Bearer ")), 200);
 
-    let agents = home.agents();
-    let [agent] = agents[..] else { panic!("agents: {agents:?}") };
-    let group = i32::try_from(client.id()).ok().and_then(Pid::from_raw).expect("a process id");
-    rustix::process::kill_process_group(group, Signal::KILL).expect("a group of ours");
-    wait::until("the client to be gone", || client.ended());
-    assert_eq!(
-        home.run(&["agent", "status", "--json"]).ok().json()["pid"],
-        agent,
-        "it died with its starter"
-    );
+        let agents = home.agents();
+        let [agent] = agents[..] else { panic!("agents: {agents:?}") };
+        let group = i32::try_from(client.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        rustix::process::kill_process_group(group, Signal::KILL).expect("a group of ours");
+        wait::until("the client to be gone", || client.ended());
+        assert_eq!(
+            home.run(&["agent", "status", "--json"]).ok().json()["pid"],
+            agent,
+            "it died with its starter"
+        );
 
-    // proc_pid_stat(5): after the name in brackets come state, parent, group, session.
-    let stat = fs::read_to_string(format!("/proc/{agent}/stat")).expect("a process that runs");
-    let rest =
-        stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect::<Vec<_>>()).expect("a name");
-    assert_eq!(rest[3], agent.to_string(), "it has no session of its own");
-    let links = |name: &str| fs::read_link(format!("/proc/{agent}/{name}"));
-    let held: Vec<_> = fs::read_dir(format!("/proc/{agent}/fd"))
-        .expect("its descriptors")
-        .flatten()
-        .filter_map(|entry| links(&format!("fd/{}", entry.file_name().display())).ok())
-        .collect();
-    assert!(!held.contains(&planted), "it holds its starter's files: {held:?}");
-    for standard in ["fd/0", "fd/1", "fd/2"] {
-        assert_eq!(links(standard).ok().as_deref(), Some(Path::new("/dev/null")), "{standard}");
-    }
-    assert_eq!(links("cwd").ok().as_deref(), Some(Path::new("/")), "it keeps a directory busy");
-    home.run(&["logout", "work"]).ok();
+        // proc_pid_stat(5): after the name in brackets come state, parent, group, session.
+        let stat = fs::read_to_string(format!("/proc/{agent}/stat")).expect("a process that runs");
+        let rest = stat
+            .rsplit_once(')')
+            .map(|(_, rest)| rest.split_whitespace().collect::<Vec<_>>())
+            .expect("a name");
+        assert_eq!(rest[3], agent.to_string(), "it has no session of its own");
+        let links = |name: &str| fs::read_link(format!("/proc/{agent}/{name}"));
+        let held: Vec<_> = fs::read_dir(format!("/proc/{agent}/fd"))
+            .expect("its descriptors")
+            .flatten()
+            .filter_map(|entry| links(&format!("fd/{}", entry.file_name().display())).ok())
+            .collect();
+        assert!(!held.contains(&planted), "it holds its starter's files: {held:?}");
+        for standard in ["fd/0", "fd/1", "fd/2"] {
+            assert_eq!(links(standard).ok().as_deref(), Some(Path::new("/dev/null")), "{standard}");
+        }
+        assert_eq!(links("cwd").ok().as_deref(), Some(Path::new("/")), "it keeps a directory busy");
+        home.run(&["logout", "work"]).ok();
+    });
 }
 
 /// Programs that start header helpers strip the environment. Without `XDG_*` and all else, and with another `XDG_*`, the
@@ -426,26 +427,25 @@ impl Drop for Ends<'_> {
 /// long as its issuer.
 #[test]
 fn a_caller_outlasts_an_agent_that_takes_its_time_to_end() {
-    let session = Session::start();
-    let sandbox = Sandbox::start();
-    let mut home = Home::new();
-    session.enter(&mut home);
-    home.write_settings("");
-    home.signed_in(sandbox.mcp(), "work");
-    home.run(&["agent", "stop"]).ok();
-    wait::until("the agent to be gone", || home.agents().is_empty().then_some(()));
-    let agent = Agent::start(&home);
-    let before = token(&home);
-    sandbox.fault("slow", "refresh:11000");
-    let refresh = home.start(&["refresh", "work"]);
-    refresh_arrived(&sandbox, 1);
-    signal(agent.id(), Signal::TERM);
-    wait::until("the socket to be gone", || (!home.socket().exists()).then_some(()));
-    // Eleven seconds of nobody: longer than any start takes.
-    let newer = home.run(&["token", "work", "--newer-than", &before["generation"].to_string()]).ok();
-    assert_eq!(sandbox.mcp_answers(newer.text()), 200);
-    assert_eq!(sandbox.at("refresh").len(), 1);
-    let (status, _, stderr) = refresh.finish();
-    assert!(status.success(), "the one that had asked was not answered: {stderr}");
-    home.run(&["logout", "work"]).ok();
+    Session::tell(&[], |session| {
+        let sandbox = Sandbox::start();
+        let home = session.home();
+        home.signed_in(sandbox.mcp(), "work");
+        home.run(&["agent", "stop"]).ok();
+        wait::until("the agent to be gone", || home.agents().is_empty().then_some(()));
+        let agent = Agent::start(&home);
+        let before = token(&home);
+        sandbox.fault("slow", "refresh:11000");
+        let refresh = home.start(&["refresh", "work"]);
+        refresh_arrived(&sandbox, 1);
+        signal(agent.id(), Signal::TERM);
+        wait::until("the socket to be gone", || (!home.socket().exists()).then_some(()));
+        // Eleven seconds of nobody: longer than any start takes.
+        let newer = home.run(&["token", "work", "--newer-than", &before["generation"].to_string()]).ok();
+        assert_eq!(sandbox.mcp_answers(newer.text()), 200);
+        assert_eq!(sandbox.at("refresh").len(), 1);
+        let (status, _, stderr) = refresh.finish();
+        assert!(status.success(), "the one that had asked was not answered: {stderr}");
+        home.run(&["logout", "work"]).ok();
+    });
 }

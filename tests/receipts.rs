@@ -2,17 +2,8 @@
 //! proved. And what is handed out meanwhile: nothing.
 #![cfg(target_os = "linux")]
 
-use mcp_login_tests::{Cable, Home, Request, Said, Sandbox, wait};
+use mcp_login_tests::{Cable, Home, Request, Sandbox, wait};
 use serde_json::Value;
-
-/// The line of the first receipt about one thing.
-#[track_caller]
-fn line(said: &Said, what: &str) -> Value {
-    let receipt = said.json()["receipts"][0].clone();
-    let lines = receipt["lines"].as_array().unwrap_or_else(|| panic!("no lines: {receipt}")).clone();
-    let found = lines.into_iter().find(|line| line["what"] == what);
-    found.unwrap_or_else(|| panic!("no line about {what}: {receipt}"))
-}
 
 /// The only request that fits.
 #[track_caller]
@@ -55,13 +46,13 @@ fn every_line_is_true() {
     assert!(deleted.answered(204) && deleted.n > asked.n, "{deleted:?}");
 
     for what in ["refresh_token", "access_token"] {
-        let line = line(&receipt, what);
+        let line = receipt.receipt_line(what);
         assert_eq!((&line["outcome"], &line["proof"]), (&"confirmed".into(), &"server_refused".into()));
         assert!(line["at"].is_u64() && line.get("valid_until").is_none_or(Value::is_null), "{line}");
     }
     for what in ["registration", "keychain_item"] {
-        assert_eq!(line(&receipt, what)["outcome"], "confirmed", "{}", receipt.stdout);
-        assert_eq!(line(&receipt, what)["proof"], "deleted");
+        assert_eq!(receipt.receipt_line(what)["outcome"], "confirmed", "{}", receipt.stdout);
+        assert_eq!(receipt.receipt_line(what)["proof"], "deleted");
     }
     assert_eq!(sandbox.mcp_answers(token.text()), 401);
     assert_eq!(home.wait_for_audit("sign_out", 1).len(), 1);
@@ -77,7 +68,7 @@ fn a_lie_is_found_out() {
     home.signed_in(sandbox.mcp(), "again");
     let token = home.run(&["token", "work", "--json"]).ok().json();
     let receipt = home.run(&["logout", "work", "--json"]).ok();
-    let (refresh, access) = (line(&receipt, "refresh_token"), line(&receipt, "access_token"));
+    let (refresh, access) = (receipt.receipt_line("refresh_token"), receipt.receipt_line("access_token"));
     assert_eq!((&refresh["outcome"], &refresh["code"]), (&"failed".into(), &"revocation_failed".into()));
     assert_eq!(access["outcome"], "accepted", "{access}");
     assert_eq!(access["valid_until"], token["expires_at"], "until when it works is said");
@@ -112,7 +103,7 @@ fn a_forgotten_client_cannot_revoke() {
     sandbox.fault("clients-forgotten", "");
     let receipt = home.run(&["logout", "work", "--json"]).ok();
     for what in ["refresh_token", "access_token"] {
-        let line = line(&receipt, what);
+        let line = receipt.receipt_line(what);
         // What the server refuses is dead, however it died.
         let true_word = match line["outcome"].as_str() {
             Some("failed") => line["code"] == "invalid_client",
@@ -173,7 +164,7 @@ fn a_sign_out_during_a_refresh() {
         ["refresh_token", "access_token"].map(|what| newest[what].as_str().map(str::to_owned)).to_vec();
     assert_eq!(revoked, expected, "the newest, refresh token first");
     for what in ["refresh_token", "access_token"] {
-        assert_eq!(line(&receipt, what)["outcome"], "confirmed", "{}", receipt.stdout);
+        assert_eq!(receipt.receipt_line(what)["outcome"], "confirmed", "{}", receipt.stdout);
     }
     home.run(&["token", "work"]).explains(5, "no_such_account");
 }

@@ -1,18 +1,7 @@
 //! Signing out: the receipt says what was achieved, and the sandbox's log says whether that is true.
 #![cfg(target_os = "linux")]
 
-use mcp_login_tests::{Home, Said, Sandbox};
-use serde_json::Value;
-
-/// The line of the first receipt about one thing.
-fn line(said: &Said, what: &str) -> Value {
-    let receipt = said.json()["receipts"][0].clone();
-    let lines = receipt["lines"].as_array().unwrap_or_else(|| panic!("no lines: {receipt}")).clone();
-    lines
-        .into_iter()
-        .find(|line| line["what"] == what)
-        .unwrap_or_else(|| panic!("no line about {what}: {receipt}"))
-}
+use mcp_login_tests::{Home, Sandbox};
 
 #[test]
 fn both_tokens_are_revoked_and_the_receipt_is_true() {
@@ -26,7 +15,7 @@ fn both_tokens_are_revoked_and_the_receipt_is_true() {
     let before = sandbox.log();
     // `confirmed` is said only when the server has refused the old token, and it does.
     for what in ["refresh_token", "access_token"] {
-        assert_eq!(line(&receipt, what)["outcome"], "confirmed", "{}", receipt.stdout);
+        assert_eq!(receipt.receipt_line(what)["outcome"], "confirmed", "{}", receipt.stdout);
     }
     let refused = |endpoint: &str, status: u16| {
         before.iter().any(|request| request.endpoint == endpoint && request.answered(status))
@@ -43,7 +32,7 @@ fn both_tokens_are_revoked_and_the_receipt_is_true() {
         sandbox.at("revocation").iter().map(|r| r.param("token_type_hint").map(str::to_owned)).collect();
     assert_eq!(hints, [Some("refresh_token".to_owned()), Some("access_token".to_owned())]);
 
-    assert_eq!(line(&receipt, "keychain_item")["proof"], "deleted");
+    assert_eq!(receipt.receipt_line("keychain_item")["proof"], "deleted");
     home.run(&["token", "work"]).exits(5);
     assert_eq!(home.run(&["list", "--json"]).ok().json()["accounts"], serde_json::json!([]));
 }
@@ -88,10 +77,10 @@ fn what_the_issuer_does_not_offer_is_not_claimed() {
     home.signed_in(sandbox.mcp(), "work");
     let token = home.run(&["token", "work"]).ok();
     let receipt = home.run(&["logout", "work", "--json"]).ok();
-    let access = line(&receipt, "access_token");
+    let access = receipt.receipt_line("access_token");
     assert_eq!(access["outcome"], "not_offered", "{access}");
     assert!(access["valid_until"].is_u64(), "{access}");
-    assert_eq!(line(&receipt, "refresh_token")["outcome"], "not_offered");
+    assert_eq!(receipt.receipt_line("refresh_token")["outcome"], "not_offered");
     // And that is the truth: it still works.
     assert_eq!(sandbox.mcp_answers(token.text()), 200);
     home.run(&["token", "work"]).exits(5);
@@ -104,7 +93,7 @@ fn a_revocation_that_lies_is_found_out() {
     let home = Home::new();
     home.signed_in(sandbox.mcp(), "work");
     let receipt = home.run(&["logout", "work", "--json"]);
-    let access = line(&receipt, "access_token");
+    let access = receipt.receipt_line("access_token");
     assert_ne!(access["outcome"], "confirmed", "{access}");
 }
 

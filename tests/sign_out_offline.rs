@@ -2,16 +2,7 @@
 //! restarts and kills of the agent; and the registration goes when nothing hangs on it any more.
 #![cfg(target_os = "linux")]
 
-use mcp_login_tests::{Agent, Cable, Home, Person, Said, Sandbox, Session, wait};
-use serde_json::Value;
-
-#[track_caller]
-fn line(said: &Said, what: &str) -> Value {
-    let receipt = said.json()["receipts"][0].clone();
-    let lines = receipt["lines"].as_array().unwrap_or_else(|| panic!("no lines: {receipt}")).clone();
-    let found = lines.into_iter().find(|line| line["what"] == what);
-    found.unwrap_or_else(|| panic!("no line about {what}: {receipt}"))
-}
+use mcp_login_tests::{Agent, Cable, Home, Person, Sandbox, Session, wait};
 
 /// A sandbox behind a cable.
 fn sandbox() -> (Cable, Sandbox) {
@@ -19,14 +10,6 @@ fn sandbox() -> (Cable, Sandbox) {
     let sandbox = Sandbox::start_with(&["--origin", &cable.origin()]);
     cable.plug_in(sandbox.address());
     (cable, sandbox)
-}
-
-/// A home whose vault outlives the agent: a keyring in a session of its own.
-fn with_a_keyring(session: &Session) -> Home {
-    let mut home = Home::new();
-    session.enter(&mut home);
-    home.write_settings("");
-    home
 }
 
 fn deletions(sandbox: &Sandbox) -> usize {
@@ -44,12 +27,12 @@ fn trouble_at_the_issuer_is_waited_for() {
     sandbox.fault("status", "revocation:503");
     let receipt = home.run(&["logout", "work", "--json"]).ok();
     for what in ["refresh_token", "access_token"] {
-        let line = line(&receipt, what);
+        let line = receipt.receipt_line(what);
         assert_eq!((&line["outcome"], &line["code"]), (&"queued".into(), &"server_trouble".into()), "{line}");
     }
-    assert_eq!(line(&receipt, "access_token")["valid_until"], token["expires_at"]);
-    assert_eq!(line(&receipt, "keychain_item")["outcome"], "confirmed");
-    assert_ne!(line(&receipt, "registration")["outcome"], "confirmed", "the revocation needs it");
+    assert_eq!(receipt.receipt_line("access_token")["valid_until"], token["expires_at"]);
+    assert_eq!(receipt.receipt_line("keychain_item")["outcome"], "confirmed");
+    assert_ne!(receipt.receipt_line("registration")["outcome"], "confirmed", "the revocation needs it");
     assert_eq!(sandbox.mcp_answers(secret), 200, "not revoked, and not called so");
 
     home.run(&["token", "work"]).explains(5, "no_such_account");
@@ -73,74 +56,76 @@ fn trouble_at_the_issuer_is_waited_for() {
 /// No network at all, and the agent is ended, killed, and started again meanwhile.
 #[test]
 fn offline_over_restarts() {
-    let session = Session::start();
-    let (mut cable, sandbox) = sandbox();
-    let home = with_a_keyring(&session);
-    let agent = Agent::start(&home);
-    home.signed_in(sandbox.mcp(), "work");
-    let token = home.run(&["token", "work"]).ok();
-    cable.pull();
-    let said = home.run(&["logout", "work"]).ok().stdout;
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains("not revoked yet") && said.contains("the token works until"), "{said}");
-    // Gone here at once, and it stays gone.
-    home.run(&["token", "work"]).explains(5, "no_such_account");
-    assert_eq!(home.queued(), 1);
+    Session::tell(&[], |session| {
+        let (mut cable, sandbox) = sandbox();
+        let home = session.home();
+        let agent = Agent::start(&home);
+        home.signed_in(sandbox.mcp(), "work");
+        let token = home.run(&["token", "work"]).ok();
+        cable.pull();
+        let said = home.run(&["logout", "work"]).ok().stdout;
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("not revoked yet") && said.contains("the token works until"), "{said}");
+        // Gone here at once, and it stays gone.
+        home.run(&["token", "work"]).explains(5, "no_such_account");
+        assert_eq!(home.queued(), 1);
 
-    agent.kill();
-    let agent = Agent::start(&home);
-    home.run(&["token", "work"]).explains(5, "no_such_account");
-    assert_eq!((home.queued(), sandbox.at("revocation").len()), (1, 0));
-    assert!(agent.terminate().success());
-    home.run(&["agent", "start"]).ok();
-    assert_eq!(home.queued(), 1);
-    assert_eq!(home.run(&["list", "--json"]).ok().json()["accounts"], serde_json::json!([]));
+        agent.kill();
+        let agent = Agent::start(&home);
+        home.run(&["token", "work"]).explains(5, "no_such_account");
+        assert_eq!((home.queued(), sandbox.at("revocation").len()), (1, 0));
+        assert!(agent.terminate().success());
+        home.run(&["agent", "start"]).ok();
+        assert_eq!(home.queued(), 1);
+        assert_eq!(home.run(&["list", "--json"]).ok().json()["accounts"], serde_json::json!([]));
 
-    cable.plug_in(sandbox.address());
-    let recorded = home.wait_for_audit("revocation", 1);
-    assert_eq!((&recorded[0]["outcome"], &recorded[0]["account"]), (&"ok".into(), &"work".into()));
-    let hints: Vec<_> =
-        sandbox.at("revocation").iter().map(|r| r.param("token_type_hint").map(str::to_owned)).collect();
-    assert_eq!(hints, [Some("refresh_token".to_owned()), Some("access_token".to_owned())]);
-    assert_eq!(sandbox.mcp_answers(token.text()), 401);
-    assert_eq!((home.queued(), deletions(&sandbox)), (0, 1));
-    // Nothing is left in the keyring.
-    let left = session.run("secret-tool", &["search", "--all", "service", "io.github.mcp-login.dev"]);
-    assert!(!left.stdout.contains("label"), "{}{}", left.stdout, left.stderr);
+        cable.plug_in(sandbox.address());
+        let recorded = home.wait_for_audit("revocation", 1);
+        assert_eq!((&recorded[0]["outcome"], &recorded[0]["account"]), (&"ok".into(), &"work".into()));
+        let hints: Vec<_> =
+            sandbox.at("revocation").iter().map(|r| r.param("token_type_hint").map(str::to_owned)).collect();
+        assert_eq!(hints, [Some("refresh_token".to_owned()), Some("access_token".to_owned())]);
+        assert_eq!(sandbox.mcp_answers(token.text()), 401);
+        assert_eq!((home.queued(), deletions(&sandbox)), (0, 1));
+        // Nothing is left in the keyring.
+        let left = session.run("secret-tool", &["search", "--all", "service", "io.github.mcp-login.dev"]);
+        assert!(!left.stdout.contains("label"), "{}{}", left.stdout, left.stderr);
+    });
 }
 
 /// The agent ends right after "signed out": what was said is true at the next start.
 #[test]
 fn ended_right_after() {
-    let session = Session::start();
-    let (_cable, sandbox) = sandbox();
-    let home = with_a_keyring(&session);
-    let agent = Agent::start(&home);
-    home.signed_in(sandbox.mcp(), "work");
-    let token = home.run(&["token", "work"]).ok();
-    // Killed while the issuer is asked.
-    sandbox.fault("hang", "revocation,times=1");
-    let logout = home.start(&["logout", "work"]);
-    wait::until("the issuer to be asked", || (!sandbox.at("revocation").is_empty()).then_some(()));
-    agent.kill();
-    drop(logout);
-    let agent = Agent::start(&home);
-    let refused = home.run(&["token", "work"]).exits(5);
-    assert_eq!(refused.stdout, "", "a token was handed out after a sign-out");
-    wait::until("the sign-out to be carried on with", || (home.queued() == 0).then_some(()));
-    wait::until("the account to be gone", || {
-        home.run(&["list", "--json"]).ok().json()["accounts"].as_array()?.is_empty().then_some(())
-    });
-    assert_eq!(sandbox.mcp_answers(token.text()), 401);
-    home.wait_for_audit("sign_out", 1);
+    Session::tell(&[], |session| {
+        let (_cable, sandbox) = sandbox();
+        let home = session.home();
+        let agent = Agent::start(&home);
+        home.signed_in(sandbox.mcp(), "work");
+        let token = home.run(&["token", "work"]).ok();
+        // Killed while the issuer is asked.
+        sandbox.fault("hang", "revocation,times=1");
+        let logout = home.start(&["logout", "work"]);
+        wait::until("the issuer to be asked", || (!sandbox.at("revocation").is_empty()).then_some(()));
+        agent.kill();
+        drop(logout);
+        let agent = Agent::start(&home);
+        let refused = home.run(&["token", "work"]).exits(5);
+        assert_eq!(refused.stdout, "", "a token was handed out after a sign-out");
+        wait::until("the sign-out to be carried on with", || (home.queued() == 0).then_some(()));
+        wait::until("the account to be gone", || {
+            home.run(&["list", "--json"]).ok().json()["accounts"].as_array()?.is_empty().then_some(())
+        });
+        assert_eq!(sandbox.mcp_answers(token.text()), 401);
+        home.wait_for_audit("sign_out", 1);
 
-    // And right after it was done.
-    home.signed_in(sandbox.mcp(), "work");
-    home.run(&["logout", "work"]).ok();
-    agent.kill();
-    let _agent = Agent::start(&home);
-    assert_eq!(home.run(&["list", "--json"]).ok().json()["accounts"], serde_json::json!([]));
-    assert_eq!(home.queued(), 0);
+        // And right after it was done.
+        home.signed_in(sandbox.mcp(), "work");
+        home.run(&["logout", "work"]).ok();
+        agent.kill();
+        let _agent = Agent::start(&home);
+        assert_eq!(home.run(&["list", "--json"]).ok().json()["accounts"], serde_json::json!([]));
+        assert_eq!(home.queued(), 0);
+    });
 }
 
 /// Two accounts share a registration. It is needed by the last account, and then by the last queued revocation.
@@ -190,8 +175,8 @@ fn a_registration_that_cannot_be_deleted_yet() {
     let home = Home::new();
     home.signed_in(sandbox.mcp(), "work");
     let receipt = home.run(&["logout", "work", "--json"]).ok();
-    assert_eq!(line(&receipt, "refresh_token")["outcome"], "confirmed");
-    let registration = line(&receipt, "registration");
+    assert_eq!(receipt.receipt_line("refresh_token")["outcome"], "confirmed");
+    let registration = receipt.receipt_line("registration");
     assert_eq!(
         (&registration["outcome"], &registration["code"]),
         (&"queued".into(), &"server_trouble".into())

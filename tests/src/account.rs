@@ -45,6 +45,15 @@ impl Home {
 }
 
 impl Said {
+    /// The line of the first receipt of a `logout --json` about one thing, as `refresh_token`.
+    #[track_caller]
+    pub fn receipt_line(&self, what: &str) -> Value {
+        let receipt = self.json()["receipts"][0].clone();
+        let lines = receipt["lines"].as_array().unwrap_or_else(|| panic!("no lines: {receipt}")).clone();
+        let found = lines.into_iter().find(|line| line["what"] == what);
+        found.unwrap_or_else(|| panic!("no line about {what}: {receipt}"))
+    }
+
     /// Demands the two sentences for people: what happened, with its code in brackets, and then what to do.
     #[track_caller]
     pub fn explains(self, exit: i32, code: &str) -> Said {
