@@ -1,12 +1,11 @@
 //! The state and its transactions in one handle: accounts, registrations, revocations, the schedule. What is stored comes
 //! before what is shown, in the files as in the vault.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use mcp_login_vault::{Key, Vault};
 use tokio::sync::{Mutex, Notify, broadcast, watch};
@@ -20,6 +19,7 @@ use crate::disk::StateFile;
 use crate::failure::{Failure, Reason};
 use crate::http::Wire;
 use crate::id::AccountId;
+use crate::index::Index;
 use crate::keep::Keep;
 use crate::queue::Revocations;
 use crate::receipt::Receipt;
@@ -94,7 +94,7 @@ pub(crate) struct Inner {
     pub(crate) revocations: Revocations,
     pub(crate) wake: Notify,
     pub(crate) vault_watch: Single,
-    cells: RwLock<BTreeMap<AccountId, Arc<Cell>>>,
+    index: RwLock<Index>,
     book: Mutex<Book>,
     events: broadcast::Sender<Event>,
     paused: AtomicBool,
@@ -139,7 +139,8 @@ impl Core {
             .collect();
         let keep = Keep::new(vault);
         let accounts = read.0.value.accounts;
-        let cells = accounts.iter().map(|a| (a.id.clone(), Arc::new(Cell::new(a.clone())))).collect();
+        let mut index = Index::default();
+        accounts.iter().for_each(|account| index.insert(Arc::new(Cell::new(account.clone()))));
         Ok(Self(Arc::new(Inner {
             clock,
             http,
@@ -149,7 +150,7 @@ impl Core {
             keep,
             wake: Notify::new(),
             vault_watch: Single::default(),
-            cells: RwLock::new(cells),
+            index: RwLock::new(index),
             book: Mutex::new(Book { file: files.0, accounts }),
             events: broadcast::Sender::new(EVENTS),
             paused: AtomicBool::new(false),
@@ -185,17 +186,7 @@ impl Core {
     /// # Errors
     /// [`Failure::NoSuchAccount`], [`Failure::Ambiguous`] with the names.
     pub fn find(&self, text: &str) -> Result<AccountId, Failure> {
-        let all = self.accounts();
-        if let Some(one) = all.iter().find(|s| s.account.name == text || s.account.id.as_str() == text) {
-            return Ok(one.account.id.clone());
-        }
-        let Ok(server) = mcp_login_oauth::ServerUrl::parse(text) else { return Err(Failure::NoSuchAccount) };
-        let there: Vec<_> = all.iter().filter(|s| s.account.server == server).collect();
-        match there.as_slice() {
-            [] => Err(Failure::NoSuchAccount),
-            [one] => Ok(one.account.id.clone()),
-            several => Err(Failure::Ambiguous(several.iter().map(|s| s.account.name.clone()).collect())),
-        }
+        self.0.index().find(text)
     }
 
     /// A person's wish for a new token set: one request, whatever the marks say.
@@ -292,13 +283,20 @@ impl Core {
 }
 
 impl Inner {
+    fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn index_mut(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn cells(&self) -> Vec<Arc<Cell>> {
-        self.cells.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.index().iter().cloned().collect()
     }
 
     pub(crate) fn cell(&self, id: &AccountId) -> Result<Arc<Cell>, Failure> {
-        let cells = self.cells.read().unwrap_or_else(PoisonError::into_inner);
-        cells.get(id).cloned().ok_or(Failure::NoSuchAccount)
+        self.index().cell(id).cloned().ok_or(Failure::NoSuchAccount)
     }
 
     pub(crate) fn is_paused(&self) -> bool {
@@ -420,8 +418,12 @@ impl Inner {
         if next != book.accounts {
             book.store(next).await?;
         }
+        let former = cell.snapshot().account.clone();
         let published = shown.clone();
         cell.publish(|snapshot| snapshot.account = published);
+        if former.name != shown.name {
+            self.index_mut().rename(&cell.id, &shown.name);
+        }
         Ok(shown)
     }
 
@@ -437,8 +439,7 @@ impl Inner {
         next.push(account.clone());
         book.store(next).await?;
         let cell = Arc::new(Cell::new(account));
-        let mut cells = self.cells.write().unwrap_or_else(PoisonError::into_inner);
-        cells.insert(cell.id.clone(), cell.clone());
+        self.index_mut().insert(cell.clone());
         Ok(cell)
     }
 
@@ -447,7 +448,7 @@ impl Inner {
         let mut book = self.book.lock().await;
         let next = book.accounts.iter().filter(|a| a.id != *id).cloned().collect();
         book.store(next).await?;
-        self.cells.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.index_mut().remove(id);
         Ok(())
     }
 

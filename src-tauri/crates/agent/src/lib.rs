@@ -36,6 +36,7 @@ pub mod fault;
 pub mod fetch;
 pub mod http;
 pub mod id;
+mod index;
 mod keep;
 mod queue;
 pub mod receipt;
