@@ -2,7 +2,7 @@
 //!
 //! Problem: six documents may say where to sign in, in an order that matters, and any of them may be a lie. Invariant:
 //! the order is data ([`resource_metadata_probes`], [`server_metadata_probes`]); a document counts only if it names what
-//! was asked for (`resource`, `issuer`), with the two narrow exceptions marked below; a document that says something
+//! was asked for (`resource`, `issuer`), with the three narrow exceptions marked below; a document that says something
 //! else ends the search instead of sending it on; and each step with its clause is kept for `doctor`.
 
 use std::time::Duration;
@@ -335,7 +335,10 @@ impl<H: Http> Search<'_, H> {
                     continue;
                 }
             };
-            if found != *issuer && !differs_by_root_slash(&found, issuer) {
+            // The third exception: a template is nobody's name, so that what was asked for stays the issuer.
+            let profile = self.question.profiles.find(issuer);
+            let templated = profile.is_some_and(|profile| profile.expects_template(issuer, &found));
+            if found != *issuer && !differs_by_root_slash(&found, issuer) && !templated {
                 let here = endpoint.url().origin() == self.question.server.url().origin();
                 if here && pointers == Pointers::Allowed {
                     self.note(
@@ -351,8 +354,11 @@ impl<H: Http> Search<'_, H> {
                 return Err(error);
             }
             match ServerMetadata::parse(&body) {
-                Ok(metadata) => {
+                Ok(mut metadata) => {
                     self.note(&url, clause, StepOutcome::Used);
+                    if templated {
+                        metadata.issuer = issuer.clone();
+                    }
                     return Ok(Looked::Found(Box::new(metadata)));
                 }
                 // It is the issuer's, but one cannot sign in with it: perhaps the next kind of document can.

@@ -367,6 +367,41 @@ fn pkce_must_be_announced_or_vouched_for() {
     );
 }
 
+/// Documents for all tenants of Entra name a template. Nothing else does, and nobody else may.
+#[test]
+fn a_template_where_it_is_known() {
+    let template = "https://login.microsoftonline.com/{tenantid}/v2.0";
+    let found = |asked: &str, says: &str| {
+        let mut document = issuer(says);
+        document.as_object_mut().unwrap().remove("code_challenge_methods_supported");
+        for endpoint in ["authorization_endpoint", "token_endpoint"] {
+            document[endpoint] = json!("https://login.microsoftonline.com/common/oauth2/v2.0/x");
+        }
+        let place = server_metadata_probes(&Issuer::new(asked)).unwrap().pop().unwrap().url;
+        world().page(PATH, resource(SERVER, &[asked])).page(&place, document).discover().0
+    };
+    for asked in ["common", "organizations"] {
+        let asked = format!("https://login.microsoftonline.com/{asked}/v2.0");
+        let found = found(&asked, template).unwrap();
+        assert_eq!(found.metadata.issuer.as_str(), asked, "what was asked for stays the issuer");
+        assert_eq!(found.profile.unwrap().name, "microsoft-entra");
+    }
+    for (asked, says) in [
+        ("https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0", template),
+        ("https://login.microsoftonline.us/common/v2.0", template),
+        ("https://as.example/common/v2.0", template),
+        (
+            "https://login.microsoftonline.com/common/v2.0",
+            "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0",
+        ),
+        ("https://login.microsoftonline.com/common/v2.0", "https://login.microsoftonline.com/{tenant}/v2.0"),
+        ("https://login.microsoftonline.com/common/v2.0", "https://as.example/{tenantid}/v2.0"),
+    ] {
+        let refused = found(asked, says).map(|found| found.metadata.issuer);
+        assert!(matches!(refused, Err(Error::IssuerMismatch { .. })), "{asked} said {says}: {refused:?}");
+    }
+}
+
 #[test]
 fn pins_win() {
     let endpoint = |url: &str| Endpoint::check(url);

@@ -57,6 +57,16 @@ pub enum RevocationUse {
     None,
 }
 
+/// A document that serves many tenants and names none of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerTemplate {
+    /// What stands where the issuer belongs, byte for byte. It has a brace in it, so that it is no issuer of anybody.
+    pub template: String,
+    /// The issuers whose documents may say so, byte for byte.
+    pub issuers: Vec<String>,
+}
+
 /// One provider.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -82,6 +92,21 @@ pub struct Profile {
     /// More parameters for the authorization request.
     #[serde(default)]
     pub authorization_parameters: BTreeMap<String, String>,
+    /// Issuers whose document names a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer_template: Option<IssuerTemplate>,
+}
+
+impl Profile {
+    /// Whether the document of the issuer `asked` may say `found`: the third exception of the issuer rule.
+    #[must_use]
+    pub fn expects_template(&self, asked: &Issuer, found: &Issuer) -> bool {
+        self.issuer_template.as_ref().is_some_and(|known| {
+            known.template.contains('{')
+                && known.template == found.as_str()
+                && known.issuers.iter().any(|issuer| issuer == asked.as_str())
+        })
+    }
 }
 
 /// All profiles, those of the person first.
