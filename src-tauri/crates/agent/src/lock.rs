@@ -42,7 +42,7 @@ impl AgentLock {
     pub fn take(data_dir: &Path) -> Result<Self, LockError> {
         let path = data_dir.join(FILE_NAME);
         let unusable = |source| LockError::Unusable { path: path.clone(), source };
-        make_private_dir(data_dir).map_err(unusable)?;
+        crate::disk::private_dir(data_dir).map_err(unusable)?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
@@ -59,18 +59,6 @@ impl AgentLock {
         }
         Ok(Self { _file: file })
     }
-}
-
-/// Makes a directory that only its owner may enter.
-///
-/// # Errors
-/// What the system says.
-pub fn make_private_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
 }
 
 #[cfg(test)]
