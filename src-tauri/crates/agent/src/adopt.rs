@@ -17,6 +17,7 @@ use crate::core::{Core, Inner};
 use crate::failure::Failure;
 use crate::id::{self, AccountId, RegistrationId, RevocationId};
 use crate::receipt::Receipt;
+use crate::revocation::Attempt;
 use crate::state::{Cell, Journal, Standing, TurnGuard};
 use crate::tokens::TokenSet;
 
@@ -189,7 +190,7 @@ impl Inner {
         .await?;
         let name = cell.snapshot().account.name.clone();
         let receipt = match old_tokens {
-            Some(old) if elsewhere => Some(self.give_back(&former, &old, now).await?),
+            Some(old) if elsewhere => Some(self.give_back(&former, &old, now).await),
             _ => None,
         };
         if former.registration != cell.snapshot().account.registration {
@@ -227,25 +228,34 @@ impl Inner {
         Ok(())
     }
 
-    /// The former issuer's tokens go back to the former issuer.
-    async fn give_back(
-        self: &Arc<Self>,
-        former: &Account,
-        tokens: &TokenSet,
-        now: u64,
-    ) -> Result<Receipt, Failure> {
-        let id = RevocationId::from_random(id::random()?);
-        let attempt = self.revoke(id.clone(), former, tokens, now).await?;
-        if attempt.is_final() {
-            self.dequeue(&id).await?;
-        }
-        Ok(Receipt {
+    /// The former issuer's tokens go back to the former issuer. The new sign-in is there already: what fails here is a line of
+    /// the receipt, and not its failure.
+    async fn give_back(self: &Arc<Self>, former: &Account, tokens: &TokenSet, now: u64) -> Receipt {
+        let attempt = self.try_to_give_back(former, tokens, now).await.unwrap_or_else(|failure| {
+            tracing::warn!(%failure, "tokens of the former issuer could not be given back");
+            Attempt::failed(tokens, "revocation_failed")
+        });
+        Receipt {
             account: former.name.clone(),
             server: former.server.to_string(),
             issuer: former.issuer().to_owned(),
             signed_out_at: now,
             lines: vec![attempt.refresh, attempt.access],
-        })
+        }
+    }
+
+    async fn try_to_give_back(
+        self: &Arc<Self>,
+        former: &Account,
+        tokens: &TokenSet,
+        now: u64,
+    ) -> Result<Attempt, Failure> {
+        let id = RevocationId::from_random(id::random()?);
+        let attempt = self.revoke(id.clone(), former, tokens, now).await?;
+        if attempt.is_final() {
+            self.dequeue(&id).await?;
+        }
+        Ok(attempt)
     }
 }
 

@@ -75,6 +75,16 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether a new sign-in that ended so has certainly left nothing in the vault.
+    #[must_use]
+    pub(crate) fn kept_nothing(&self) -> bool {
+        match self {
+            Failure::Name(_) | Failure::Leaving | Failure::NoSuchAccount => true,
+            Failure::Vault(error) => error.written() == mcp_login_vault::Written::No,
+            _ => false,
+        }
+    }
+
     /// Whether it lies between us and the issuer, and may pass by itself.
     #[must_use]
     pub fn is_the_networks(&self) -> bool {

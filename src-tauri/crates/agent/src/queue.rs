@@ -201,7 +201,7 @@ impl Inner {
         for entry in entries {
             if let Err(failure) = self.retry(&entry).await {
                 tracing::warn!(%failure, "a queued revocation could not be tried");
-                self.postpone(&entry);
+                self.postpone(&entry, Duration::ZERO);
             }
         }
         if self.revocations.registrations_due(issuer, self.clock.now()).is_zero() {
@@ -245,7 +245,7 @@ impl Inner {
     }
 
     /// The first attempt has not done it. What it learned serves the next one as proof.
-    pub(crate) async fn leave_to_queue(&self, id: &RevocationId, seen: SeenActive) {
+    pub(crate) async fn leave_to_queue(&self, id: &RevocationId, wait: Duration, seen: SeenActive) {
         if seen != SeenActive::default() {
             let noted = self.revocations.edit(|file| {
                 for entry in file.revocations.iter_mut().filter(|entry| entry.id == *id) {
@@ -256,12 +256,13 @@ impl Inner {
                 tracing::warn!(%failure, "what the issuer said of a token could not be noted");
             }
         }
-        self.revocations.postpone(id, self.clock.now().boot + FIRST_WAIT);
+        self.revocations.postpone(id, self.clock.now().boot + FIRST_WAIT.max(wait));
         self.wake.notify_one();
     }
 
-    fn postpone(&self, entry: &PendingRevocation) {
-        let wait = back_off(entry.attempts.saturating_add(1));
+    /// At least for as long as its issuer wishes.
+    fn postpone(&self, entry: &PendingRevocation, wished: Duration) {
+        let wait = back_off(entry.attempts.saturating_add(1)).max(wished);
         self.revocations.postpone(&entry.id, self.clock.now().boot + wait);
     }
 
@@ -298,7 +299,7 @@ impl Inner {
                     }
                 })
                 .await?;
-            self.postpone(entry);
+            self.postpone(entry, attempt.retry_after);
             return Ok(());
         }
         self.dequeue(&entry.id).await?;

@@ -22,6 +22,7 @@ use crate::core::Inner;
 use crate::failure::Failure;
 use crate::id::RegistrationId;
 use crate::receipt::{self, Credential, Outcome, Proof, ReceiptLine};
+use crate::tokens::TokenSet;
 
 /// How long the issuer may take to say what it knows of a token before it is revoked. Short: the answer only serves as a
 /// proof for later, and until the revocation the tokens live.
@@ -93,6 +94,8 @@ impl Material {
 pub(crate) struct Attempt {
     pub(crate) refresh: ReceiptLine,
     pub(crate) access: ReceiptLine,
+    /// The longest wait that the issuer asked for (RFC 7009 §2.2.1).
+    pub(crate) retry_after: Duration,
 }
 
 impl Attempt {
@@ -104,6 +107,19 @@ impl Attempt {
                 |_| receipt::queued(Credential::RefreshToken, code, None),
             ),
             access: receipt::queued(Credential::AccessToken, code, material.expires_at),
+            retry_after: Duration::ZERO,
+        }
+    }
+
+    /// Nothing will be tried again.
+    pub(crate) fn failed(tokens: &TokenSet, code: &str) -> Self {
+        Self {
+            refresh: tokens.refresh.as_ref().map_or_else(
+                || receipt::line(Credential::RefreshToken, Outcome::None),
+                |_| receipt::failed(Credential::RefreshToken, code, None),
+            ),
+            access: receipt::failed(Credential::AccessToken, code, tokens.life.expires_at()),
+            retry_after: Duration::ZERO,
         }
     }
 
@@ -128,19 +144,25 @@ impl Inner {
                 return Attempt {
                     refresh: gone(Credential::RefreshToken, None),
                     access: gone(Credential::AccessToken, material.expires_at),
+                    retry_after: Duration::ZERO,
                 };
             }
         };
         let rule = material.network.rule(&material.server, &self.allowed_hosts);
         self.look(material, &rule, &client, seen).await;
+        let mut retry_after = Duration::ZERO;
         let refresh = match &material.refresh {
             None => receipt::line(Credential::RefreshToken, Outcome::None),
-            Some(refresh) => self.revoke_refresh(material, &rule, &client, refresh, *seen).await,
+            Some(refresh) => {
+                let (line, wait) = self.revoke_refresh(material, &rule, &client, refresh, *seen).await;
+                retry_after = wait;
+                line
+            }
         };
         fault::point("signout.refresh-revoked");
-        let access = self.revoke_access(material, &rule, &client, *seen).await;
+        let (access, wait) = self.revoke_access(material, &rule, &client, *seen).await;
         fault::point("signout.access-revoked");
-        Attempt { refresh, access }
+        Attempt { refresh, access, retry_after: retry_after.max(wait) }
     }
 
     /// Which of the tokens the issuer calls active now: only of those does a later "inactive" say that they have ended.
@@ -172,15 +194,15 @@ impl Inner {
         client: &Client,
         refresh: &SecretString,
         seen: SeenActive,
-    ) -> ReceiptLine {
+    ) -> (ReceiptLine, Duration) {
         let what = Credential::RefreshToken;
         let refresh = RefreshToken::new(refresh.expose_secret());
         let outcome =
             revoke::revoke(&self.http, rule, &material.metadata, client, Revocable::Refresh(&refresh)).await;
         if let Some(line) = not_accepted(what, &outcome, None) {
-            return line;
+            return (line, wished(&outcome));
         }
-        self.prove_refresh(material, rule, client, &refresh, seen).await
+        (self.prove_refresh(material, rule, client, &refresh, seen).await, Duration::ZERO)
     }
 
     /// The old refresh token is used once more: it must be refused.
@@ -233,21 +255,30 @@ impl Inner {
         rule: &ReachRule,
         client: &Client,
         seen: SeenActive,
-    ) -> ReceiptLine {
+    ) -> (ReceiptLine, Duration) {
         let what = Credential::AccessToken;
         let until = material.expires_at;
         let token = AccessToken::new(material.access.expose_secret());
         let outcome =
             revoke::revoke(&self.http, rule, &material.metadata, client, Revocable::Access(&token)).await;
         let line = not_accepted(what, &outcome, until);
-        if line.as_ref().is_some_and(|line| line.outcome == Outcome::Queued) {
-            return receipt::queued(
-                what,
-                line.and_then(|line| line.code).as_deref().unwrap_or("offline"),
-                until,
-            );
+        if let Some(line) = line.clone().filter(|line| line.outcome == Outcome::Queued) {
+            return (line, wished(&outcome));
         }
-        // Also when it was not accepted: revoking the refresh token, or time, may have ended it.
+        (self.prove_access(material, rule, client, seen, line).await, Duration::ZERO)
+    }
+
+    /// The old access token is used once more. Also when its revocation was not accepted: revoking the refresh token, or time,
+    /// may have ended it.
+    async fn prove_access(
+        &self,
+        material: &Material,
+        rule: &ReachRule,
+        client: &Client,
+        seen: SeenActive,
+        line: Option<ReceiptLine>,
+    ) -> ReceiptLine {
+        let what = Credential::AccessToken;
         let at = self.clock.now().unix();
         if self.ask_server(rule, &material.server, &material.access).await == Verdict::Inactive {
             return receipt::confirmed(what, Proof::ServerRefused, at);
@@ -257,7 +288,7 @@ impl Inner {
         if seen.access && introspected.await == Verdict::Inactive {
             return receipt::confirmed(what, Proof::IntrospectionInactive, at);
         }
-        line.unwrap_or_else(|| receipt::accepted(what, at, until))
+        line.unwrap_or_else(|| receipt::accepted(what, at, material.expires_at))
     }
 }
 
@@ -274,4 +305,12 @@ fn not_accepted(what: Credential, outcome: &RevocationOutcome, until: Option<u64
         RevocationOutcome::Refused(refusal) => receipt::failed(what, refusal.code.as_str(), until),
         RevocationOutcome::Odd { .. } => receipt::failed(what, "odd_answer", until),
     })
+}
+
+/// How long the issuer wants to be left alone.
+fn wished(outcome: &RevocationOutcome) -> Duration {
+    match outcome {
+        RevocationOutcome::Later { retry_after, .. } => retry_after.unwrap_or_default(),
+        _ => Duration::ZERO,
+    }
 }

@@ -154,10 +154,7 @@ impl Inner {
         };
         // The tokens are another issuer's than the entry says: they go nowhere.
         if tokens.issuer != account.issuer() {
-            return Ok(Attempt {
-                refresh: receipt::failed(Credential::RefreshToken, "issuer_changed", None),
-                access: receipt::failed(Credential::AccessToken, "issuer_changed", material.expires_at),
-            });
+            return Ok(Attempt::failed(tokens, "issuer_changed"));
         }
         let entry = PendingRevocation {
             id,
@@ -177,7 +174,7 @@ impl Inner {
             .await
             .unwrap_or_else(|_| Attempt::queued(&material, "timed_out"));
         if !attempt.is_final() {
-            self.leave_to_queue(&id, seen).await;
+            self.leave_to_queue(&id, attempt.retry_after, seen).await;
         }
         Ok(attempt)
     }

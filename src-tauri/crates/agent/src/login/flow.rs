@@ -403,7 +403,7 @@ impl Flow<'_> {
             Target::New { name, .. } => (None, name.clone()),
             Target::Again(id) => (Some(id.clone()), None),
         };
-        let adopted = parts
+        let kept = parts
             .core
             .adopt(NewSignIn {
                 account: again,
@@ -416,10 +416,20 @@ impl Flow<'_> {
                 subject: person.as_ref().map(|p| p.subject.as_str().to_owned()),
                 label: person.as_ref().map(|p| p.label.as_str().to_owned()),
                 asked_scope: place.scopes.clone(),
-                tokens,
+                tokens: tokens.clone(),
                 asked_at,
             })
-            .await?;
+            .await;
+        let adopted = match kept {
+            Ok(adopted) => adopted,
+            Err(failure) => {
+                // Whatever may be stored is left alone: the next start may find it whole, and take it up.
+                if failure.kept_nothing() {
+                    self.give_back(place, trip, &tokens).await;
+                }
+                return Err(failure.into());
+            }
+        };
         let accepted = Accepted {
             issuer: metadata.issuer.as_str().to_owned(),
             redirect: trip.ready.home.kind,
@@ -501,7 +511,7 @@ impl Flow<'_> {
         for token in refresh.into_iter().chain([Revocable::Access(&tokens.access_token)]) {
             let outcome =
                 revoke::revoke(&parts.http, &place.reach, &place.found.metadata, client, token).await;
-            tracing::info!(?outcome, "gave back a token of another person");
+            tracing::info!(?outcome, "gave back a token that is not kept");
         }
     }
 }

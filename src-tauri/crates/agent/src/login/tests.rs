@@ -385,6 +385,24 @@ async fn somebody_else_replaces_nobody_unasked() {
     }
 }
 
+/// Tokens that cannot be kept are not left lying about at the issuer.
+#[tokio::test(start_paused = true)]
+async fn what_the_keychain_does_not_take_is_given_back() {
+    let stage = Stage::new(Opener::None).await;
+    stage.names(ISSUER);
+    stage.registers("c1");
+    let (_, mut steps) = stage.start(new());
+    let browser = browser(&mut steps).await;
+    stage.house.items.broken.store(true, std::sync::atomic::Ordering::SeqCst);
+    stage.sign_ins.callback(&right(&browser, ISSUER), Door::Api, None).await;
+    let ended = end(&mut steps).await;
+    assert_eq!(code_of(&ended), "keychain_failed");
+    let given_back = stage.house.script.bodies(Purpose::Revocation);
+    let gave = |number: usize, token: &str| given_back.get(number).is_some_and(|body| body.contains(token));
+    assert!(gave(0, "token=refresh-2") && gave(1, "token=access-2"), "{given_back:?}");
+    assert!(stage.house.core.accounts().is_empty());
+}
+
 #[tokio::test]
 async fn their_number_is_bounded() {
     let stage = Stage::new(Opener::None).await;

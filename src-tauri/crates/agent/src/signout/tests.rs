@@ -197,6 +197,39 @@ async fn another_issuer_gets_nothing_of_the_former_and_the_former_gets_its_own_b
     assert_eq!(house.core.account(&id).unwrap().account.issuer(), "https://new.example");
 }
 
+/// The new sign-in is there; that the former one's revocation could not even be queued is a line of the receipt.
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_elsewhere_counts_also_when_nothing_can_be_queued() {
+    let house = House::new().await;
+    let id = house.sign_in("work", Some(3_600)).await;
+    let mut moved = house.new_sign_in(None, house.registration().await, Some(3_600));
+    moved.account = Some(id.clone());
+    moved.metadata = crate::testing::metadata("https://new.example");
+    // In the way of the queue's file.
+    std::fs::create_dir_all(house.dir.path().join("data/revocations.json/in-the-way")).unwrap();
+    let former = house.core.adopt(moved).await.unwrap().former.unwrap();
+    assert_eq!(former.lines[0].outcome, Outcome::Failed);
+    assert!(former.lines[1].valid_until.is_some(), "until when the former token works is said");
+    assert_eq!(house.core.fetch(&id, Want::default()).await.unwrap().generation, 2);
+    assert_eq!(house.core.account(&id).unwrap().account.issuer(), "https://new.example");
+}
+
+/// RFC 7009 §2.2.1: an issuer that has trouble may say when to come back.
+#[tokio::test(start_paused = true)]
+async fn the_queue_comes_back_when_the_issuer_said() {
+    let house = House::new().await;
+    house.script.always(Purpose::Revocation, Step::Later(503, 600));
+    sign_out(&house).await;
+    let (_stop, stopped) = watch::channel(false);
+    let core = house.core.clone();
+    tokio::spawn(async move { core.run(stopped).await });
+    tokio::time::sleep(Duration::from_secs(3_601)).await;
+    let times = house.script.times(Purpose::Revocation);
+    let gaps = times.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > Duration::from_secs(5));
+    assert!(gaps.clone().count() >= 4, "not tried again: {times:?}");
+    assert!(gaps.min() >= Some(Duration::from_secs(600)), "{times:?}");
+}
+
 /// The issuer's word on a token, first and then always.
 fn introspection(house: &House, first: &[bool], then: bool) {
     let says = |active: bool| answer(200, &format!(r#"{{"active":{active}}}"#));
