@@ -265,6 +265,7 @@ export function world(over = {}) {
       copy_text: {},
       open_path: {},
       start_agent: {},
+      take_scheme: {},
       set_autostart: {},
       consent_questions: () => waiting,
       consent_decide: ({ pending }) => {

@@ -42,14 +42,15 @@ export function account(account, present, done) {
       el(
         "div",
         { class: "detail-name" },
-        renaming === account.id ? renameForm(account) : el("h2", { id: "detail-title", tabindex: -1, "data-arrive": true, class: "title" }, name(account.name)),
-        el("p", { class: "quiet" }, host(account.server, { path: true })),
+        el("h2", { id: "detail-title", tabindex: -1, "data-arrive": true, class: "title" }, name(account.name)),
+        el("p", { class: "quiet" }, host(account.server)),
       ),
       life(account, present, paused),
     ),
+    renaming === account.id ? renameForm(account) : null,
     done ? justNow(account, done, present) : null,
     needs(account, present),
-    endsSoon(account, present),
+    ending(account, present),
     facts([
       account.label ? [t.account.who, name(account.label)] : null,
       [t.account.issuer, host(account.issuer)],
@@ -126,19 +127,30 @@ function needs(account, present) {
   );
 }
 
+/** How long before its end a sign-in is shown to end: over a weekend. */
+const SOON = 3 * 86_400;
+
 /**
- * A sign-in that will end within a day is said beforehand.
+ * Whether the sign-in itself will end before long.
  * @param {Account} account
  * @param {number} present
  */
-function endsSoon(account, present) {
-  const ends = account.ends_at;
-  if (!ends || account.state === "needs_sign_in" || account.state === "leaving" || ends - present > 3 * 86_400) return null;
+export function endsSoon(account, present) {
+  return account.ends_at !== undefined && account.ends_at - present < SOON && account.state !== "needs_sign_in" && account.state !== "leaving";
+}
+
+/**
+ * A sign-in that will end is said beforehand.
+ * @param {Account} account
+ * @param {number} present
+ */
+function ending(account, present) {
+  if (!endsSoon(account, present)) return null;
   const key = `again/${account.id}`;
   return el(
     "section",
     { class: "notice notice-needs", key: "ends" },
-    el("h3", null, t.ends.title(when(ends, present))),
+    el("h3", null, t.ends.title(when(account.ends_at ?? present, present))),
     el("p", null, t.ends.by[account.ends_by ?? "history"], " ", t.ends.means),
     el("div", { class: "row-buttons" }, button(t.ends.now, () => startSignIn(key, { account: account.id }), { busy: key })),
     troubleAt(key),
@@ -165,6 +177,7 @@ function justNow(account, done, present) {
       ? facts([refused.length > 0 && [t.account.notGranted, scopes(refused)], unasked.length > 0 && [t.done.unasked, scopes(unasked)]])
       : null,
     account.revocation === "not_offered" ? el("p", { class: "quiet" }, t.done.noRevocation) : null,
+    el("p", { class: "quiet" }, t.done.use, " ", copyable(`mcp-login headers ${account.name}`, t.account.command)),
     done.former ? [el("h3", null, t.done.former(owner(done.former.issuer))), receiptLines(done.former, present)] : null,
     el("div", { class: "row-buttons" }, button(t.ok, () => open({ kind: "account", id: account.id }), { kind: "link" })),
   );
@@ -209,7 +222,7 @@ function renameForm(account) {
         end();
       },
     },
-    el("label", { class: "unseen", for: "rename" }, t.account.newName),
+    el("label", { class: "label", for: "rename" }, t.account.newName),
     el("input", { id: "rename", class: "field", value: account.name, maxlength: 64, spellcheck: "false", autocomplete: "off", required: true }),
     el("button", { type: "submit", class: "button button-primary" }, t.account.saveName),
     button(t.cancel, end, { kind: "link" }),
@@ -270,6 +283,7 @@ function more(account, present) {
       account.expires_at ? [t.account.expires, `${when(account.expires_at, present)} (${account.expires_at > present ? t.time.in(length(account.expires_at - present)) : t.account.over})`] : [t.account.expires, t.account.notSaid],
       account.ends_at ? [t.account.endsAt, when(account.ends_at, present)] : null,
       [t.account.generation, String(account.generation)],
+      [t.account.server, copyable(account.server, t.account.server)],
       ["resource", copyable(account.resource, "resource")],
       ["issuer", copyable(account.issuer, "issuer")],
       ["client_id", copyable(account.registration.client_id, "client_id")],

@@ -1,19 +1,19 @@
 // The list of accounts, and beside it whatever was chosen. A sign-in on its way stands at the top of the list until its
 // end was seen, since it lives on when the window is closed.
 
-import { account } from "./account.js";
+import { account, endsSoon } from "./account.js";
 import { add } from "./add.js";
-import { shell } from "./bridge.js";
-import { run } from "./busy.js";
 import { el } from "./dom.js";
-import { name, short, visible } from "./names.js";
-import { button, spinner, tile, troubleBox } from "./parts.js";
+import { hostOf, name, readable, short, visible } from "./names.js";
+import { button, facts, spinner, tile, troubleAt, troubleBox } from "./parts.js";
+import { startButton } from "./remedy.js";
 import { receipt } from "./receipt.js";
 import { brief, draw, needsYou, ring, words } from "./ring.js";
-import { open, route } from "./router.js";
+import { isWide, open, route } from "./router.js";
 import { signIn, where } from "./sign_in.js";
-import { changed, load, state } from "./store.js";
+import { changed, state } from "./store.js";
 import { t } from "./texts.js";
+import { about, ago, when } from "./time.js";
 
 /** @import { Account, SignIn } from "./api.d.ts" */
 
@@ -37,21 +37,17 @@ function waiting() {
   if (state.link === "down" && state.linkTrouble) {
     return el(
       "div",
-      { class: "pane pane-alone", key: "down" },
+      { class: "pane pane-alone pane-first", key: "down" },
+      draw("needs", 0, { big: true }),
       el("h1", { tabindex: -1, "data-arrive": true }, t.agent.down),
       el("p", { class: "lead" }, t.agent.downMeans),
       el("div", { class: "row-buttons" }, startButton()),
-      troubleBox(state.linkTrouble),
+      troubleAt("start"),
+      // that it does not run was said already
+      state.linkTrouble.code === "agent_not_running" ? null : troubleBox(state.linkTrouble),
     );
   }
   return el("div", { class: "pane pane-alone pane-wait", key: "wait" }, el("p", { class: "quiet", role: "status" }, spinner(), " ", t.loading));
-}
-
-export function startButton() {
-  return button(t.agent.start, () => run("start", async () => {
-    await shell("start_agent", {});
-    await load();
-  }), { kind: "primary", busy: "start" });
 }
 
 /** Nothing is signed in yet. */
@@ -122,6 +118,7 @@ function row(account, present) {
   const paused = state.status?.paused ?? false;
   const chosen = route.pane.kind === "account" && route.pane.id === account.id;
   const needs = needsYou(account);
+  const amber = needs || endsSoon(account, present);
   return el(
     "li",
     { key: account.id },
@@ -133,15 +130,15 @@ function row(account, present) {
         "data-row": `account/${account.id}`,
         "data-follow": true,
         "aria-current": chosen ? "true" : null,
-        onclick: () => open({ kind: "account", id: account.id }, { focus: false }),
+        onclick: () => open({ kind: "account", id: account.id }, { focus: chosen || !isWide() }),
       },
       tile(account.name),
       el(
         "span",
         { class: "row-text" },
         el("span", { class: "row-title" }, name(account.name)),
-        needs
-          ? el("span", { class: "row-sub amber" }, t.row[account.state])
+        amber
+          ? el("span", { class: "row-sub amber" }, needs ? t.row[account.state] : t.ends.row(when(account.ends_at ?? present, present)))
           : el(
               "span",
               { class: "row-sub" },
@@ -149,7 +146,7 @@ function row(account, present) {
               account.label ? name(account.label) : el("bdi", null, short(account.server)),
             ),
       ),
-      el("span", { class: "row-time", "aria-hidden": "true" }, brief(account, present, paused)),
+      amber ? null : el("span", { class: "row-time", "aria-hidden": "true" }, brief(account, present, paused)),
       ring(account, present, paused),
       el("span", { class: "unseen" }, `, ${words(account, present, paused)}`),
     ),
@@ -171,13 +168,13 @@ function signInRow(signIn) {
         "data-row": `sign_in/${signIn.sign_in}`,
         "data-follow": true,
         "aria-current": chosen ? "true" : null,
-        onclick: () => open({ kind: "sign_in", id: signIn.sign_in }, { focus: false }),
+        onclick: () => open({ kind: "sign_in", id: signIn.sign_in }, { focus: chosen || !isWide() }),
       },
-      tile(signIn.name ?? short(signIn.server)),
+      tile(signIn.name ?? hostOf(signIn.server)),
       el(
         "span",
         { class: "row-text" },
-        el("span", { class: "row-title" }, signIn.name ? name(signIn.name) : el("bdi", null, short(signIn.server))),
+        el("span", { class: "row-title" }, signIn.name ? name(signIn.name) : el("bdi", null, readable(hostOf(signIn.server)))),
         el("span", { class: `row-sub${failed ? " amber" : ""}` }, where(signIn)),
       ),
       draw(failed ? "needs" : "empty", 0),
@@ -193,20 +190,21 @@ function beside(present) {
       return add();
     case "sign_in": {
       const found = state.signIns.find((s) => s.sign_in === pane.id);
-      return found ? signIn(found, present) : none();
+      return found ? signIn(found, present) : none(present);
     }
     case "account": {
       const found = state.accounts.find((a) => a.id === pane.id);
-      return found ? account(found, present, pane.done) : none();
+      return found ? account(found, present, pane.done) : none(present);
     }
     case "receipt":
       return receipt(pane.receipt, present);
     default:
-      return none();
+      return none(present);
   }
 }
 
-function none() {
+/** @param {number} present */
+function none(present) {
   const needs = state.accounts.filter(needsYou);
   const first = needs[0];
   return el(
@@ -220,8 +218,34 @@ function none() {
         ]
       : [
           draw(state.status?.paused ? "paused" : "well", 1, { big: true }),
-          el("p", null, state.status?.paused ? t.accounts.allPaused : t.accounts.allWell),
+          el("p", null, whole()),
+          overview(present),
           el("p", { class: "quiet small" }, t.accounts.keys),
         ],
+  );
+}
+
+function whole() {
+  const ready = state.accounts.filter((a) => a.state === "ready");
+  if (state.status?.paused) return t.accounts.allPaused;
+  if (ready.length < state.accounts.length) return t.accounts.someReady(ready.length, state.accounts.length);
+  return ready.every((a) => a.next_rotation_at !== undefined || a.expires_at === undefined) ? t.accounts.allRenew : t.accounts.allWell;
+}
+
+/**
+ * What comes next and what was last, for those who only look in.
+ * @param {number} present
+ */
+function overview(present) {
+  const next = state.accounts
+    .filter((a) => a.state === "ready" && (a.next_rotation_at ?? 0) > present)
+    .sort((a, b) => (a.next_rotation_at ?? 0) - (b.next_rotation_at ?? 0))[0];
+  const last = [...state.audit].reverse().find((e) => e.action === "token" && e.outcome === "ok" && e.caller?.subject);
+  return facts(
+    [
+      next && !state.status?.paused ? [t.accounts.next, [name(next.name), ` ${t.time.in(about((next.next_rotation_at ?? 0) - present))}`]] : null,
+      last?.caller?.subject ? [t.accounts.last, [name(last.caller.subject.name), ` ${ago(last.at, present)}`]] : null,
+    ],
+    "overview",
   );
 }

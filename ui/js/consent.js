@@ -91,7 +91,7 @@ function nothing() {
 /** @param {Question} q */
 function question(q) {
   const all = answered + questions.length;
-  const short = visible(q.subject.name, 30);
+  const short = visible(q.subject.name, 20);
   return el(
     "div",
     { class: "question", key: q.id },

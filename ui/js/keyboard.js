@@ -2,7 +2,7 @@
 //
 // Invariant: one letter alone does nothing while somebody types, and no key takes a decision: those have buttons.
 
-import { back, go, open, route } from "./router.js";
+import { back, go, isWide, open, route } from "./router.js";
 
 /** @param {EventTarget | null} target */
 function types(target) {
@@ -68,5 +68,5 @@ function arrows(event) {
   if (!next) return;
   event.preventDefault();
   next.focus();
-  if (next !== row && next.hasAttribute("data-follow")) next.click();
+  if (next !== row && next.hasAttribute("data-follow") && isWide()) next.click();
 }

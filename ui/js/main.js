@@ -1,19 +1,20 @@
 // The window: the way around on the left, one line about the whole above, and the view.
 
-import { accounts, isBeside, startButton } from "./accounts.js";
+import { accounts, isBeside } from "./accounts.js";
 import { activity } from "./activity.js";
-import { agent } from "./bridge.js";
+import { agent, shell } from "./bridge.js";
 import { run } from "./busy.js";
 import { el, show } from "./dom.js";
 import { keydown } from "./keyboard.js";
 import { say } from "./live.js";
 import { name, onLearned, visible } from "./names.js";
-import { button, troubleAt, troubleBox } from "./parts.js";
+import { button, prose, troubleAt } from "./parts.js";
 import { programs } from "./programs.js";
+import { startButton } from "./remedy.js";
 import { needsYou } from "./ring.js";
 import { go, open, route, settleFocus } from "./router.js";
 import { pause, settings } from "./settings.js";
-import { onSignIn } from "./sign_in.js";
+import { onSignIn, startSignIn } from "./sign_in.js";
 import { begin, changed, load, lookAgain, state } from "./store.js";
 import { t } from "./texts.js";
 import { now } from "./time.js";
@@ -80,7 +81,10 @@ function line() {
   if (!state.loaded) return null;
   const status = state.status;
   if (state.link === "down") {
-    return bar("down", t.agent.down, t.agent.downMeans, [startButton()], [troubleAt("start"), state.linkTrouble && state.linkTrouble.code !== "agent_not_running" ? troubleBox(state.linkTrouble) : null]);
+    return bar("down", t.agent.down, t.agent.downMeans, [startButton()], [
+      troubleAt("start"),
+      state.linkTrouble && state.linkTrouble.code !== "agent_not_running" ? el("p", { class: "bar-more quiet small" }, prose(state.linkTrouble.fact), " ", el("code", null, visible(state.linkTrouble.code))) : null,
+    ]);
   }
   if (status?.paused) {
     return bar("paused", t.agent.paused, t.agent.pausedMeans, [button(t.agent.resume, () => run("pause", () => pause(false)), { kind: "primary", busy: "pause" })], [troubleAt("pause")]);
@@ -97,7 +101,25 @@ function line() {
   }
   const offline = state.accounts.filter((a) => a.state === "offline");
   if (offline.length > 1 && offline.length === state.accounts.length) return bar("offline", t.agent.offline, t.agent.offlineMeans, []);
+  const own = state.settings;
+  if (own && !own.asked_autostart && own.autostart === "off" && state.accounts.length > 0) {
+    return bar("autostart", t.agent.autostart, t.settings.autostartMeans, [
+      button(t.settings.autostart, () => autostart(true), { busy: "autostart" }),
+      button(t.agent.noAutostart, () => autostart(false), { kind: "link" }),
+    ], [troubleAt("autostart")]);
+  }
   return null;
+}
+
+/**
+ * Asked once; whatever was answered stands in the settings.
+ * @param {boolean} on
+ */
+function autostart(on) {
+  run("autostart", async () => {
+    await shell("set_autostart", { on });
+    state.settings = await shell("settings", {});
+  });
 }
 
 /**
@@ -128,6 +150,7 @@ function heard(event) {
 function wanted(wanted) {
   if (wanted === "add") open({ kind: "add" });
   else if (wanted.startsWith("account/")) open({ kind: "account", id: wanted.slice("account/".length) });
+  else if (wanted.startsWith("again/")) startSignIn(wanted, { account: wanted.slice("again/".length) });
   else if (wanted in VIEWS) go(/** @type {View} */ (wanted));
 }
 

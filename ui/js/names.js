@@ -129,14 +129,22 @@ export function host(address, how = {}) {
     "bdi",
     { class: "host", title: visible(address, 1000) },
     url.protocol === "https:" ? null : el("span", { class: "host-rest" }, `${url.protocol}//`),
-    before ? el("span", { class: "host-rest" }, readable(before)) : null,
-    el("span", { class: "host-owner" }, readable(owned)),
+    before ? el("span", { class: "host-rest" }, breakable(readable(before))) : null,
+    el("span", { class: "host-owner" }, breakable(readable(owned))),
     url.port ? `:${url.port}` : null,
     path ? el("span", { class: "host-rest" }, path) : null,
     shown === ascii
       ? null
       : [" ", el("span", { class: "host-ascii" }, ascii), mixed(shown) ? [" ", el("span", { class: "warn" }, t.names.mixed)] : null].flat(),
   );
+}
+
+/**
+ * A long host goes on in the next line after a dot.
+ * @param {string} host
+ */
+function breakable(host) {
+  return (host.match(/[^.]+\.?|\./g) ?? []).flatMap((label) => [label, el("wbr")]);
 }
 
 /**

@@ -5,6 +5,7 @@ import { shell } from "./bridge.js";
 import { el } from "./dom.js";
 import { say } from "./live.js";
 import { visible } from "./names.js";
+import { remedy } from "./remedy.js";
 import { t } from "./texts.js";
 
 /** @import { Child } from "./dom.js" */
@@ -77,6 +78,16 @@ export function scopes(list) {
 }
 
 /**
+ * A sentence with commands in it.
+ * @param {string} text
+ */
+export function prose(text) {
+  return visible(text, 600)
+    .split(/`([^`]+)`/)
+    .map((part, i) => (i % 2 === 1 ? el("code", null, part) : part));
+}
+
+/**
  * What went wrong: what happened, what to do, one button, and the rest folded.
  * @param {Trouble} trouble
  * @param {{ act?: Child, close?: () => void, heading?: boolean }} [how]
@@ -86,8 +97,8 @@ export function troubleBox(trouble, how = {}) {
   return el(
     "div",
     { class: "trouble", role: "group", "aria-label": t.trouble.label },
-    el("p", { class: "trouble-fact" }, visible(trouble.fact, 600)),
-    trouble.next ? el("p", { class: "trouble-next" }, visible(trouble.next, 600)) : null,
+    el("p", { class: "trouble-fact" }, prose(trouble.fact)),
+    trouble.next ? el("p", { class: "trouble-next" }, prose(trouble.next)) : null,
     how.act || how.close
       ? el("div", { class: "row-buttons" }, how.act ?? null, how.close ? button(t.close, how.close, { kind: "link" }) : null)
       : null,
@@ -111,7 +122,7 @@ export function troubleBox(trouble, how = {}) {
  */
 export function troubleAt(key, act) {
   const trouble = troubleOf(key);
-  return trouble ? el("div", { key: `trouble/${key}`, role: "alert" }, troubleBox(trouble, { act, close: () => forgive(key) })) : null;
+  return trouble ? el("div", { key: `trouble/${key}`, role: "alert" }, troubleBox(trouble, { act: act ?? remedy(trouble), close: () => forgive(key) })) : null;
 }
 
 /** @param {string} text */

@@ -27,7 +27,7 @@ export function receipt(receipt, present) {
     el("h2", { id: "detail-title", class: "title", tabindex: -1, "data-arrive": true }, t.receipt.title, " ", name(receipt.account)),
     el("p", { class: "quiet" }, host(receipt.server, { path: true }), " · ", time(receipt.signed_out_at, present)),
     receiptLines(receipt, present),
-    el("p", { class: "quiet" }, open === 0 ? t.receipt.whole(owner(receipt.issuer)) : t.receipt.open),
+    el("p", { class: "quiet" }, open === 0 ? t.receipt.whole(owner(receipt.issuer)) : receipt.lines.some((line) => line.outcome === "queued") ? t.receipt.queue : t.receipt.open),
     el(
       "div",
       { class: "row-buttons" },
@@ -86,7 +86,7 @@ function what(line, present) {
     case "failed":
       return t.receipt.failed(thing, line.code ? visible(line.code) : "", until);
     case "none":
-      return line.what === "registration" ? t.receipt.kept : t.receipt.none(thing);
+      return t.receipt.none[line.what];
   }
 }
 

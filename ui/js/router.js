@@ -50,6 +50,13 @@ export function open(to, how = {}) {
   changed();
 }
 
+/** Whether list and what stands beside it are both in sight, which is so when enough letters fit. */
+export function isWide() {
+  const list = document.querySelector(".list");
+  const pane = document.querySelector(".pane");
+  return !list || !pane || (list.getClientRects().length > 0 && pane.getClientRects().length > 0);
+}
+
 /** Out of what stands beside the list. */
 export function back() {
   const key = route.pane.kind === "account" ? `account/${route.pane.id}` : route.pane.kind === "sign_in" ? `sign_in/${route.pane.id}` : "";

@@ -6,7 +6,7 @@ import { isBusy, run } from "./busy.js";
 import { el } from "./dom.js";
 import { say } from "./live.js";
 import { visible } from "./names.js";
-import { button, copyable, facts, spinner, troubleAt } from "./parts.js";
+import { button, copyable, facts, prose, spinner, troubleAt } from "./parts.js";
 import { changed, lookAgain, state } from "./store.js";
 import { t } from "./texts.js";
 import { when } from "./time.js";
@@ -46,6 +46,8 @@ export function settings(present) {
         { class: "part", key: "links" },
         el("h2", null, t.settings.links),
         own ? el("p", { class: own.scheme.state === "foreign" ? "amber" : "" }, scheme(own.scheme.state, own.scheme.program ?? "")) : null,
+        own && own.scheme.state !== "ours" ? el("div", { class: "row-buttons" }, button(t.settings.takeScheme, takeScheme, { busy: "scheme" })) : null,
+        troubleAt("scheme"),
         own?.tray === "missing" ? el("p", { class: "quiet" }, t.settings.noTray) : null,
       ),
       el(
@@ -69,6 +71,13 @@ export function settings(present) {
       ),
     ),
   ];
+}
+
+async function takeScheme() {
+  await run("scheme", async () => {
+    await shell("take_scheme", {});
+    state.settings = await shell("settings", {});
+  });
 }
 
 /** @param {"on" | "off" | "unavailable"} how */
@@ -185,6 +194,6 @@ function check(check) {
     { class: `check check-${check.verdict}`, key: `${check.name}/${check.said}` },
     el("span", { class: "check-mark", "aria-hidden": "true" }, { problem: "!", note: "·", ok: "✓" }[check.verdict]),
     el("span", { class: "check-name" }, el("span", { class: "unseen" }, `${t.doctor.verdict[check.verdict]}: `), visible(check.name)),
-    el("div", null, el("p", null, visible(check.said, 400)), check.next ? el("p", { class: "quiet" }, visible(check.next, 400)) : null),
+    el("div", null, el("p", null, prose(check.said)), check.next ? el("p", { class: "quiet" }, prose(check.next)) : null),
   );
 }

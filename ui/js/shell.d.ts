@@ -62,6 +62,7 @@ export interface Commands {
   set_autostart: { args: { on: boolean }; result: object };
   open_path: { args: { what: "config" | "data" | "log" }; result: object };
   start_agent: { args: object; result: object };
+  take_scheme: { args: object; result: object };
   copy_text: { args: { text: string }; result: object };
   registrable_domain: { args: { host: string }; result: string };
   consent_questions: { args: object; result: Question[] };

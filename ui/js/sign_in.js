@@ -7,7 +7,7 @@ import { agent, ofFault, shell } from "./bridge.js";
 import { isBusy, run } from "./busy.js";
 import { el } from "./dom.js";
 import { say } from "./live.js";
-import { host, owner, short, visible } from "./names.js";
+import { host, hostOf, owner, readable, visible } from "./names.js";
 import { button, facts, scopes, spinner, troubleAt, troubleBox } from "./parts.js";
 import { back, open, route } from "./router.js";
 import { changed, forget, state } from "./store.js";
@@ -63,6 +63,8 @@ export function onSignIn(signIn) {
   const step = signIn.progress;
   const shown = route.view === "accounts" && route.pane.kind === "sign_in" && route.pane.id === signIn.sign_in;
   if (shown) say(step.step === "failed" ? step.error.message : t.step[step.step]);
+  // whoever cancelled it elsewhere knows of it
+  if (step.step === "failed" && step.error.data.code === "sign_in_cancelled" && !shown) forget(signIn.sign_in);
   if (step.step === "done") {
     mine.delete(signIn.sign_in);
     forget(signIn.sign_in);
@@ -76,7 +78,7 @@ export function onSignIn(signIn) {
  */
 export function signIn(signIn, present) {
   const step = signIn.progress;
-  const title = signIn.name ? t.signIn.again(visible(signIn.name)) : t.signIn.title(short(signIn.server));
+  const title = signIn.name ? t.signIn.again(visible(signIn.name)) : t.signIn.title(readable(hostOf(signIn.server)));
   return el(
     "article",
     { class: "detail", key: `sign_in/${signIn.sign_in}`, "aria-labelledby": "detail-title" },
@@ -107,7 +109,7 @@ function steps(signIn) {
 /** @param {SignIn} signIn */
 function working(signIn) {
   const step = signIn.progress;
-  const text = step.step === "registering" ? t.signIn.registering(owner(step.issuer)) : step.step === "discovering" ? t.signIn.discovering(short(signIn.server)) : t.step[step.step];
+  const text = step.step === "registering" ? t.signIn.registering(owner(step.issuer)) : step.step === "discovering" ? t.signIn.discovering(readable(hostOf(signIn.server))) : t.step[step.step];
   return el(
     "div",
     { key: "working" },
@@ -149,13 +151,11 @@ function found(signIn, step, present) {
       browsers && browsers.length > 1 ? chooser() : null,
       button(opened ? t.signIn.openAgain : t.signIn.open, () => openBrowser(id), { kind: opened ? "plain" : "primary", busy: `open/${id}`, id: "open-browser" }),
       button(my.copied ? t.signIn.copied : t.signIn.copy, () => copyLink(id), { busy: `link/${id}` }),
-      el("span", { class: "grow" }),
-      cancelButton(signIn),
     ),
     troubleAt(`open/${id}`),
     troubleAt(`link/${id}`),
     troubleAt(`cancel/${id}`),
-    el("p", { class: "quiet small" }, t.signIn.givenUp(about(step.expires_at - present)), " ", anotherButton(signIn)),
+    el("div", { class: "row-buttons row-quiet" }, el("p", { class: "quiet small grow" }, t.signIn.givenUp(about(step.expires_at - present))), anotherButton(signIn), cancelButton(signIn)),
     doubt ? otherWay(signIn, step) : opened ? el("p", null, button(t.signIn.nothing, () => note(id, { doubt: true }), { kind: "link" })) : null,
   );
 }
@@ -173,7 +173,7 @@ function chooser() {
           browser = /** @type {HTMLSelectElement} */ (event.target).value;
         },
       },
-      (browsers ?? []).map((b, i) => el("option", { value: b.id }, i === 0 ? t.signIn.usual(visible(b.name, 40)) : visible(b.name, 40))),
+      (browsers ?? []).map((b) => el("option", { value: b.id }, visible(b.name, 40))),
     ),
   );
 }

@@ -95,7 +95,7 @@ export async function load() {
     state.standing = approvals.standing;
     state.pending = approvals.pending;
     const ended = state.signIns.filter((s) => isEnd(s) && !signIns.sign_ins.some((other) => other.sign_in === s.sign_in));
-    state.signIns = [...signIns.sign_ins, ...ended];
+    state.signIns = [...signIns.sign_ins.filter((s) => !seen.has(s.sign_in)), ...ended];
     state.link = "up";
     state.linkTrouble = null;
     state.loaded = true;
@@ -230,8 +230,13 @@ export function putAccount(account) {
   changed();
 }
 
+/** Those whose end was seen: what still comes in of them is not wanted. */
+/** @type {Set<string>} */
+const seen = new Set();
+
 /** @param {SignIn} signIn */
 export function putSignIn(signIn) {
+  if (seen.has(signIn.sign_in)) return;
   const at = state.signIns.findIndex((s) => s.sign_in === signIn.sign_in);
   state.signIns = at < 0 ? [...state.signIns, signIn] : state.signIns.map((s, i) => (i === at ? signIn : s));
   changed();
@@ -242,6 +247,7 @@ export function putSignIn(signIn) {
  * @param {string} id
  */
 export function forget(id) {
+  seen.add(id);
   state.signIns = state.signIns.filter((s) => s.sign_in !== id);
   changed();
 }

@@ -82,11 +82,11 @@ export const t = {
     ready: "Ready",
     needs_sign_in: "Sign in again",
     offline: "Offline",
-    server_refuses: "The server refuses the token",
+    server_refuses: "Server refuses the token",
     leaving: "Signing out",
     unsaved: "Not in the keychain yet",
-    issuer_changed: "Names another sign-in page",
-    vault_unavailable: "The keychain cannot be read",
+    issuer_changed: "Its sign-in page changed",
+    vault_unavailable: "Keychain cannot be read",
   },
   ring: {
     renews: "renews by itself",
@@ -127,6 +127,8 @@ export const t = {
     noVault: "The keychain cannot be used.",
     noVaultMeans: "Nothing can be renewed or signed in. The doctor in Settings says why.",
     lookAgain: "Look again",
+    autostart: "Start at login?",
+    noAutostart: "No, thanks",
     offline: "No issuer can be reached.",
     offlineMeans: "Tokens work until they end, and are renewed by themselves when the network is back.",
   },
@@ -144,8 +146,13 @@ export const t = {
     /** @param {number} n */
     someNeed: (n) => `${n} accounts need you.`,
     see: "See why",
-    allWell: "All sign-ins renew by themselves.",
+    allRenew: "All sign-ins renew by themselves.",
+    allWell: "All sign-ins work.",
+    /** @param {number} ready @param {number} all */
+    someReady: (ready, all) => `${ready} of ${count(all, "sign-in")} ${ready === 1 ? "is" : "are"} ready.`,
     allPaused: "Paused: nothing is handed out.",
+    next: "Next renewal",
+    last: "Last used by",
     keys: "Arrows choose · N adds · / filters · Esc goes back",
   },
   account: {
@@ -191,6 +198,7 @@ export const t = {
     over: "over",
     notSaid: "not said by the issuer",
     endsAt: "Sign-in ends",
+    server: "Server",
     generation: "Generation",
     registration: "Known there as",
     revocation: "Sign-out",
@@ -252,6 +260,8 @@ export const t = {
       profile: "This issuer ends sign-ins after a fixed time.",
       history: "The last ones ended after that long.",
     },
+    /** @param {string} when */
+    row: (when) => `Ends ${when}`,
     means: "Sign in again when it suits you, and nothing is interrupted.",
     now: "Sign in again now",
   },
@@ -266,6 +276,7 @@ export const t = {
     /** @param {string} who */
     was: (who) => `This account was signed in as ${who} before.`,
     unasked: "Granted unasked",
+    use: "For a program:",
     noRevocation: "This issuer offers no revocation: signing out deletes the tokens here.",
     /** @param {string} owner */
     former: (owner) => `What became of the tokens of ${owner}`,
@@ -312,7 +323,7 @@ export const t = {
     lead: "You see what was found before a browser opens.",
     address: "Address of the MCP server",
     placeholder: "https://mcp.example.com/mcp",
-    go: "Look",
+    go: "Continue",
     which: "Who signs in",
     whichBrowser: "Whoever the browser is signed in as",
     whichSelect: "Let me choose on the issuer’s page",
@@ -356,11 +367,9 @@ export const t = {
     waiting: "Waiting for you to sign in, in the browser…",
     open: "Open the browser",
     openAgain: "Open it again",
-    copy: "Copy the link",
+    copy: "Copy link",
     copied: "Link copied",
     which: "Browser",
-    /** @param {string} name */
-    usual: (name) => `${name} (usual)`,
     cancel: "Cancel this sign-in",
     /** @param {string} length */
     givenUp: (length) => `Given up in ${length}.`,
@@ -407,6 +416,7 @@ export const t = {
     copy: "Copy the receipt",
     /** @param {string} owner */
     whole: (owner) => `Nothing of this sign-in works any more, here or at ${owner}.`,
+    queue: "What waits is tried again by itself, also after a restart; the activity shows it.",
     open: "What is not confirmed is said above; MCP Login cannot do more about it from here.",
     outcome: { confirmed: "confirmed", accepted: "accepted, not proved", queued: "still to do", not_offered: "not offered", failed: "failed", none: "nothing to do" },
     what: { refresh_token: "Refresh token", access_token: "Access token", registration: "Our registration there", keychain_item: "The copy in the keychain", approvals: "Approvals" },
@@ -432,9 +442,13 @@ export const t = {
     notOfferedOther: (thing) => `${thing}: this issuer offers no deletion`,
     /** @param {string} thing @param {string} code @param {string} until */
     failed: (thing, code, until) => `${thing}: failed${code ? ` (${code})` : ""}${until ? `; it works until ${until}` : ""}`,
-    kept: "Our registration there stays: another account uses it, or it was made beforehand",
-    /** @param {string} thing */
-    none: (thing) => `${thing}: there was none`,
+    none: {
+      refresh_token: "There was no refresh token",
+      access_token: "There was no access token",
+      registration: "Our registration there stays: another account uses it, or it was made beforehand",
+      keychain_item: "There was nothing in the keychain",
+      approvals: "No program was allowed to use it",
+    },
   },
 
   programs: {
@@ -538,6 +552,7 @@ export const t = {
       foreign: (program) => `Another program opens MCP Login’s links: ${program || "which one is not known"}. Sign-ins come back by a local port instead.`,
       none: "Nothing opens MCP Login’s links on this computer. Sign-ins come back by a local port.",
     },
+    takeScheme: "Let MCP Login open them",
     noTray: "This desktop has no tray: everything can be reached from this window.",
     asking: "How programs are asked about",
     approvals: {

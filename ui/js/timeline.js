@@ -8,7 +8,7 @@ import { ago, clock, dayBegan } from "./time.js";
 /** @import { Account, AuditEntry } from "./api.d.ts" */
 
 /** Labels closer than this, as a part of the line, would run into each other. */
-const APART = 0.15;
+const APART = 0.12;
 
 /**
  * @param {Account} account
