@@ -9,13 +9,11 @@ pub mod accounts;
 pub mod args;
 mod commands;
 mod demo;
-pub mod domain;
 pub mod failure;
 pub mod fast;
 mod keys;
 mod link;
 pub mod manual;
-pub mod opener;
 pub mod out;
 mod progress;
 pub mod receipt;
@@ -26,6 +24,8 @@ pub mod table;
 pub mod text;
 pub mod when;
 mod words;
+
+pub use mcp_login_address::{domain, opener};
 
 use clap::Parser;
 use failure::Failure;

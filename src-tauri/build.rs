@@ -1,0 +1,31 @@
+//! Which commands there are at all: each gets a permission of its own, and a window has only those that its file in
+//! `capabilities/` names. Without this list every window could call every command.
+
+/// Kept equal to `generate_handler!` in `src/shell.rs` and `src/consent.rs` by a test there.
+const COMMANDS: &[&str] = &[
+    "agent_call",
+    "subscribe",
+    "open_browser",
+    "copy_link",
+    "copy_text",
+    "browsers",
+    "doctor",
+    "settings",
+    "set_autostart",
+    "open_path",
+    "start_agent",
+    "take_scheme",
+    "registrable_domain",
+    "quit",
+    "consent_questions",
+    "consent_decide",
+];
+
+fn main() {
+    let manifest = tauri_build::AppManifest::new().commands(COMMANDS);
+    let attributes = tauri_build::Attributes::new().app_manifest(manifest);
+    if let Err(error) = tauri_build::try_build(attributes) {
+        println!("cargo::error={error:#}");
+        std::process::exit(1);
+    }
+}
