@@ -221,5 +221,6 @@ function punycode(input) {
     if (n > 0x10ffff) return null;
     out.splice(i++, 0, String.fromCodePoint(n));
   }
-  return out.join("");
+  // one that decodes to plain letters, or to nothing, was made to be taken for another
+  return out.some((c) => c > "\u007f") ? out.join("") : null;
 }
