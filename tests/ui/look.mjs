@@ -1,9 +1,12 @@
 // Looks at every scene, in light and dark, and holds axe's rules against it. Needs chromedriver and a Chromium.
 //
-//   node tests/ui/look.mjs OUT AXE [FILTER] [--small] [--double] [--light] [--dark]
+//   node tests/ui/look.mjs OUT AXE [FILTER] [--small] [--double] [--forced] [--contrast] [--light] [--dark]
 //
-// Pictures go to OUT; AXE is axe.min.js (tests/ui/package-lock.json pins it), or `-` for none. It ends with 1 when a
-// rule is broken seriously, when a script was run that should have been text, or when a page complained.
+// Pictures go to OUT, with SCALE pixels for one and in the font FACE, where these are set; AXE is axe.min.js
+// (tests/ui/package-lock.json pins it), or `-` for none. It ends with 1 when a rule is broken seriously, when a script
+// was run that should have been text, or when a page complained.
+//
+// The pictures of the README: SCALE=2 FACE=Inter node tests/ui/look.mjs docs/images - '^(accounts|consent|receipt)$'
 
 import { spawn } from "node:child_process";
 import { createReadStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -74,12 +77,13 @@ try {
       const features = [{ name: "prefers-color-scheme", value: theme }, { name: "prefers-reduced-motion", value: "reduce" }];
       if (flags.includes("--forced")) features.push({ name: "forced-colors", value: "active" });
       if (flags.includes("--contrast")) features.push({ name: "prefers-contrast", value: "more" });
-      await cdp("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: false });
+      await cdp("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: Number(process.env.SCALE ?? 1), mobile: false });
       await cdp("Emulation.setEmulatedMedia", { features });
       await call("POST", `${session}/url`, { url: `${site}/tests/ui/harness.html?scene=${name}` });
       const ready = await run(`const done = arguments[0]; let i = 0; (function look() { if (document.documentElement.hasAttribute("data-ready")) done(true); else if (i++ > 150) done(false); else setTimeout(look, 50); })();`);
       if (!ready) tell(`${name} ${theme}: never got ready`);
       if (flags.includes("--double")) await cdp("Runtime.evaluate", { expression: "document.documentElement.style.setProperty('font-size', '162.5%')" });
+      if (process.env.FACE) await cdp("Runtime.evaluate", { expression: `document.body.style.setProperty("font-family", ${JSON.stringify(process.env.FACE)})` });
       const suffix = flags.filter((flag) => !["--light", "--dark"].includes(flag)).join("").replaceAll("--", "-");
       writeFileSync(join(out, `${name}-${theme}${suffix}.png`), Buffer.from(await call("GET", `${session}/screenshot`), "base64"));
       const wide = await run(`arguments[0]([document.documentElement.scrollWidth, ...[...document.querySelectorAll(".pane, .page, .rows, .consent")].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className)])`);
