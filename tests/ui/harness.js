@@ -50,7 +50,7 @@ document.body.replaceChildren(...[...page.body.childNodes].map((node) => documen
 await Promise.all(loaded);
 await import(`/ui/${page.querySelector("script")?.getAttribute("src")}`);
 
-const settled = () => new Promise((done) => setTimeout(done, 30));
+const settled = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20)));
 for (let i = 0; i < 4; i += 1) await settled();
 for (const [what, selector, value] of scene.steps ?? []) {
   if (what === "wait") {

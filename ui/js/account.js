@@ -11,7 +11,7 @@ import { receiptLines } from "./receipt.js";
 import { life, words } from "./ring.js";
 import { back, go, open, route } from "./router.js";
 import { startSignIn } from "./sign_in.js";
-import { changed, putAccount, state } from "./store.js";
+import { afterwards, changed, putAccount, state } from "./store.js";
 import { renewals, usedBy } from "./timeline.js";
 import { t } from "./texts.js";
 import { length, when } from "./time.js";
@@ -186,8 +186,7 @@ function justNow(account, done, present) {
 /** @param {Account} account */
 function startRename(account) {
   renaming = account.id;
-  changed();
-  queueMicrotask(() => {
+  afterwards(() => {
     const field = document.getElementById("rename");
     if (field instanceof HTMLInputElement) field.select();
   });
@@ -198,8 +197,7 @@ function renameForm(account) {
   const key = `rename/${account.id}`;
   const end = () => {
     renaming = "";
-    changed();
-    queueMicrotask(() => document.getElementById("detail-title")?.focus());
+    afterwards(() => document.getElementById("detail-title")?.focus());
   };
   return el(
     "form",

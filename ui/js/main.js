@@ -17,7 +17,7 @@ import { pause, settings } from "./settings.js";
 import { onSignIn, startSignIn } from "./sign_in.js";
 import { begin, changed, load, lookAgain, state } from "./store.js";
 import { t } from "./texts.js";
-import { now } from "./time.js";
+import { now, when } from "./time.js";
 
 /** @import { Event } from "./api.d.ts" */
 /** @import { View } from "./router.js" */
@@ -143,6 +143,7 @@ function bar(key, fact, means, act, below = []) {
 function heard(event) {
   if (event.kind === "sign_in_changed") onSignIn(event.sign_in);
   else if (event.kind === "approval_asked") say(t.programs.asked(visible(event.pending.subject.name, 40), visible(event.pending.account, 40)));
+  else if (event.kind === "sign_in_ends") say(`${visible(event.account.name, 40)}: ${t.ends.row(when(event.account.ends_at ?? now(), now()))}`);
   else if (event.kind === "account_changed" && needsYou(event.account)) say(t.account.needsSaid(visible(event.account.name, 40), t.state[event.account.state]));
 }
 

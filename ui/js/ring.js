@@ -83,8 +83,10 @@ export function brief(account, present, paused) {
   return until !== undefined && until > present ? about(until - present) : "";
 }
 
-/** The generation that was last drawn, to see when a new token came. */
-/** @type {Map<string, number>} */
+/** How long a sweep takes, in milliseconds: a little more than in css/parts.css. */
+const SWEEP = 1000;
+/** The generation that was last drawn, and since when, to see when a new token came. */
+/** @type {Map<string, { generation: number, since: number }>} */
 const drawn = new Map();
 
 /**
@@ -97,8 +99,9 @@ const drawn = new Map();
 export function ring(account, present, paused, how = {}) {
   const place = `${account.id}${how.big ? "/big" : ""}`;
   const before = drawn.get(place);
-  drawn.set(place, account.generation);
-  const renewed = before !== undefined && before < account.generation && account.state === "ready";
+  const moment = performance.now();
+  if (before?.generation !== account.generation) drawn.set(place, { generation: account.generation, since: before ? moment : -SWEEP });
+  const renewed = account.state === "ready" && moment - (drawn.get(place)?.since ?? -SWEEP) < SWEEP;
   const kind = needsYou(account) ? "needs" : account.state === "offline" ? "offline" : account.state === "leaving" ? "empty" : paused ? "paused" : "well";
   const part = kind === "needs" || kind === "empty" ? 0 : (left(account, present) ?? 1);
   return draw(kind, part, {

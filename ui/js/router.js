@@ -3,7 +3,7 @@
 // Invariant: going somewhere says where the focus goes. Whoever came by keyboard finds it on the new heading, or in the
 // first field; moving through a list leaves it there.
 
-import { changed } from "./store.js";
+import { afterwards, changed } from "./store.js";
 
 /** @import { DoneStep, Receipt } from "./api.d.ts" */
 
@@ -62,8 +62,7 @@ export function back() {
   const key = route.pane.kind === "account" ? `account/${route.pane.id}` : route.pane.kind === "sign_in" ? `sign_in/${route.pane.id}` : "";
   route.pane = { kind: "none" };
   focusWanted = false;
-  changed();
-  queueMicrotask(() => {
+  afterwards(() => {
     const row = [...document.querySelectorAll("[data-row]")].find((r) => r.getAttribute("data-row") === key);
     const target = row ?? document.querySelector("[data-row]") ?? document.querySelector("#view h1");
     if (target instanceof HTMLElement) target.focus();

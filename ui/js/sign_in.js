@@ -62,7 +62,7 @@ export function where(signIn) {
 export function onSignIn(signIn) {
   const step = signIn.progress;
   const shown = route.view === "accounts" && route.pane.kind === "sign_in" && route.pane.id === signIn.sign_in;
-  if (shown) say(step.step === "failed" ? step.error.message : t.step[step.step]);
+  if (shown || step.step === "done") say(step.step === "failed" ? step.error.message : t.step[step.step]);
   // whoever cancelled it elsewhere knows of it
   if (step.step === "failed" && step.error.data.code === "sign_in_cancelled" && !shown) forget(signIn.sign_in);
   if (step.step === "done") {

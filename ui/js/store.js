@@ -4,6 +4,7 @@
 // screen follows in one go. Events say what to look at again; when some were missed, everything is read anew.
 
 import { agent, shell, subscribe, trouble } from "./bridge.js";
+import { dayBegan, now } from "./time.js";
 
 /** @import { Account, AgentStatus, Approval, AuditEntry, Event, PendingApproval, SignIn } from "./api.d.ts" */
 /** @import { Settings, Told, Trouble } from "./shell.d.ts" */
@@ -12,6 +13,10 @@ import { agent, shell, subscribe, trouble } from "./bridge.js";
 const KEPT = 3000;
 /** Entries a page: a day of an ordinary desktop. */
 const PAGE = 200;
+/** Longest that anything waits to be drawn, in milliseconds. */
+const LATEST = 250;
+/** Pages that are read at most to have the whole of today. */
+const TODAY = 5;
 /** Events often come in crowds; the agent's own state is read once after each. */
 const SETTLE = 250;
 
@@ -40,16 +45,40 @@ export const state = {
 
 /** @type {() => void} */
 let draw = () => {};
-let waiting = false;
+/** @type {(() => void)[]} */
+let then = [];
+let frame = 0;
+let latest = 0;
 
-/** Says that something changed: what is shown follows after the present task. */
+/** Says that something changed: what is shown follows with the next frame, or a little later when nobody looks. */
 export function changed() {
-  if (waiting) return;
-  waiting = true;
-  queueMicrotask(() => {
-    waiting = false;
-    draw();
-  });
+  if (frame === 0) frame = requestAnimationFrame(redraw);
+  if (latest === 0) latest = window.setTimeout(redraw, LATEST);
+}
+
+/** The same for what comes in crowds, as the record of a busy program does: it is not drawn one by one. */
+function changedAlso() {
+  if (latest === 0) latest = window.setTimeout(redraw, LATEST);
+}
+
+function redraw() {
+  cancelAnimationFrame(frame);
+  clearTimeout(latest);
+  frame = 0;
+  latest = 0;
+  draw();
+  const after = then;
+  then = [];
+  for (const act of after) act();
+}
+
+/**
+ * Does something when what changed has been drawn.
+ * @param {() => void} act
+ */
+export function afterwards(act) {
+  then.push(act);
+  changed();
 }
 
 /** @type {((view: string) => void)} */
@@ -135,14 +164,19 @@ export async function loadAudit() {
     state.auditTrouble = trouble(error);
   }
   changed();
+  const today = dayBegan(now());
+  for (let i = 0; i < TODAY && !state.auditWhole && !state.auditTrouble && (state.audit[0]?.at ?? 0) > today; i += 1) await earlier(1000);
 }
 
-/** One page further back. */
-export async function earlier() {
+/**
+ * One page further back.
+ * @param {number} [limit]
+ */
+export async function earlier(limit = PAGE) {
   const first = state.audit[0];
   if (!first || state.auditWhole) return;
   try {
-    const page = await agent("audit.read", { before: first.seq, limit: PAGE });
+    const page = await agent("audit.read", { before: first.seq, limit });
     state.auditWhole = page.entries.length === 0 || (page.entries.at(0)?.seq ?? 0) <= 1;
     state.audit = merge(page.entries, state.audit);
     state.auditTrouble = null;
@@ -167,8 +201,9 @@ function told(message) {
   if (message.type === "show") {
     wanted(message.view);
   } else if (message.type === "audit") {
-    state.audit = merge(state.audit, [message.entry]).slice(-KEPT);
-    changed();
+    const last = state.audit.at(-1);
+    state.audit = last && last.seq >= message.entry.seq ? merge(state.audit, [message.entry]) : [...state.audit.slice(-KEPT), message.entry];
+    changedAlso();
   } else if (message.type === "link") {
     if (message.state === "up") {
       // another agent may have another record
