@@ -76,14 +76,40 @@ export const moved = account("notes", {
   issuer: "https://accounts.notes.example",
   state: "issuer_changed",
   code: "issuer_changed",
-  issuer_change: { old: "https://accounts.notes.example", new: "https://accounts.notes.example.login-service.example/t" },
+  issuer_change: {
+    old: "https://accounts.notes.example",
+    new: "https://accounts.notes.example.login-service.example/t",
+  },
 });
-export const refuses = account("warehouse", { server: "https://mcp.warehouse.example/mcp", issuer: "https://id.warehouse.example", state: "server_refuses", code: "server_refuses" });
-export const unsaved = account("payroll", { server: "https://mcp.payroll.example/mcp", issuer: "https://id.payroll.example", state: "unsaved", code: "unsaved" });
+export const refuses = account("warehouse", {
+  server: "https://mcp.warehouse.example/mcp",
+  issuer: "https://id.warehouse.example",
+  state: "server_refuses",
+  code: "server_refuses",
+});
+export const unsaved = account("payroll", {
+  server: "https://mcp.payroll.example/mcp",
+  issuer: "https://id.payroll.example",
+  state: "unsaved",
+  code: "unsaved",
+});
 export const closed = account("closed", { state: "vault_unavailable", code: "keychain_locked" });
 export const leaving = account("old", { state: "leaving" });
-export const endless = account("endless", { server: "https://mcp.endless.example/mcp", issuer: "https://mcp.endless.example", expires_at: undefined, next_rotation_at: undefined, label: undefined, scope: [], asked_scope: [] });
-export const soon = account("calendar", { server: "https://mcp.calendar.example/mcp", issuer: "https://id.calendar.example", ends_at: now + 20 * HOUR, ends_by: "announced" });
+export const endless = account("endless", {
+  server: "https://mcp.endless.example/mcp",
+  issuer: "https://mcp.endless.example",
+  expires_at: undefined,
+  next_rotation_at: undefined,
+  label: undefined,
+  scope: [],
+  asked_scope: [],
+});
+export const soon = account("calendar", {
+  server: "https://mcp.calendar.example/mcp",
+  issuer: "https://id.calendar.example",
+  ends_at: now + 20 * HOUR,
+  ends_by: "announced",
+});
 export const hostile = account("odd", {
   name: "odd",
   server: "https://xn--pypal-4ve.example/<img src=x onerror=alert(1)>",
@@ -97,13 +123,27 @@ const cursor = { program: "/opt/Cursor/cursor", name: "Cursor", kind: "program" 
 const claude = { program: "/home/ada/.local/bin/claude", name: "claude", kind: "program" };
 const bash = { program: "/usr/bin/bash", name: "bash", kind: "bare_shell" };
 const python = { program: "/usr/bin/python3.12", name: "python3", kind: "bare_interpreter" };
-const script = { program: "/usr/bin/python3.12", name: "python3", kind: "program", script: "/home/ada/bin/report.py" };
+const script = {
+  program: "/usr/bin/python3.12",
+  name: "python3",
+  kind: "program",
+  script: "/home/ada/bin/report.py",
+};
 
 const ours = { pid: 4123, name: "mcp-login", program: "/opt/mcp-login/mcp-login", role: "ours" };
 const chainOf = (subject, ...between) => ({
   subject,
   strength: "pinned",
-  chain: [ours, ...between, { pid: 4001, name: subject.name, program: subject.program, role: subject.kind === "bare_shell" ? "shell" : subject.kind === "bare_interpreter" ? "interpreter" : "program" }],
+  chain: [
+    ours,
+    ...between,
+    {
+      pid: 4001,
+      name: subject.name,
+      program: subject.program,
+      role: subject.kind === "bare_shell" ? "shell" : subject.kind === "bare_interpreter" ? "interpreter" : "program",
+    },
+  ],
 });
 const node = { pid: 4120, name: "node", program: "/usr/bin/node", role: "interpreter" };
 const zsh = { pid: 4110, name: "zsh", program: "/usr/bin/zsh", role: "shell" };
@@ -116,24 +156,73 @@ export const audit = [
   entry(26 * HOUR - 50, "sign_in", { account: "atlassian", generation: 1 }),
   entry(25 * HOUR, "stray_callback", { code: "callback_unmatched", note: "state=Xk3…" }),
   entry(5 * HOUR, "refresh", { account: "linear", generation: 3 }),
-  entry(5 * HOUR - 60, "token", { account: "github", outcome: "denied", code: "not_approved", caller: chainOf(python) }),
+  entry(5 * HOUR - 60, "token", {
+    account: "github",
+    outcome: "denied",
+    code: "not_approved",
+    caller: chainOf(python),
+  }),
   entry(4 * HOUR + 22 * MINUTE, "token", { account: "linear", generation: 3, caller: chainOf(claude, zsh) }),
   entry(4 * HOUR, "refresh", { account: "linear", generation: 4 }),
   entry(3 * HOUR, "refresh", { account: "linear", generation: 5 }),
-  entry(2 * HOUR, "refresh", { account: "sentry", outcome: "failed", code: "invalid_grant", note: "the issuer no longer accepts the refresh token" }),
+  entry(2 * HOUR, "refresh", {
+    account: "sentry",
+    outcome: "failed",
+    code: "invalid_grant",
+    note: "the issuer no longer accepts the refresh token",
+  }),
   entry(77 * MINUTE, "refresh", { account: "linear", generation: 6 }),
   entry(60 * MINUTE, "approval_asked", { account: "linear", caller: chainOf(cursor, node) }),
-  entry(59 * MINUTE, "approval_granted", { account: "linear", caller: chainOf(cursor, node), note: "until Cursor quits" }),
-  ...Array.from({ length: 14 }, (_, i) => entry(58 * MINUTE - i * 150, "token", { account: "linear", generation: 6, caller: chainOf(cursor, node) })),
+  entry(59 * MINUTE, "approval_granted", {
+    account: "linear",
+    caller: chainOf(cursor, node),
+    note: "until Cursor quits",
+  }),
+  ...Array.from({ length: 14 }, (_, i) =>
+    entry(58 * MINUTE - i * 150, "token", { account: "linear", generation: 6, caller: chainOf(cursor, node) }),
+  ),
   entry(17 * MINUTE, "refresh", { account: "linear", generation: 7 }),
   entry(2 * MINUTE, "token", { account: "linear", generation: 7, caller: chainOf(cursor, node) }),
 ];
 
 export const standing = [
-  { id: "a1", subject: cursor, account: "linear", until: "process", source: "person", granted_at: now - 59 * MINUTE, last_used_at: now - 2 * MINUTE },
-  { id: "a2", subject: cursor, account: "github", scopes: ["repo"], until: "twelve_hours", source: "person", granted_at: now - HOUR, expires_at: now + 11 * HOUR },
-  { id: "a3", subject: claude, account: "linear", until: "always", source: "person", granted_at: now - 9 * DAY, last_used_at: now - 4 * HOUR - 22 * MINUTE },
-  { id: "p1", subject: { ...claude, program: "/usr/local/bin/ci-agent", name: "ci-agent" }, account: "atlassian", scopes: ["read"], until: "always", source: "policy", granted_at: now - 30 * DAY },
+  {
+    id: "a1",
+    subject: cursor,
+    account: "linear",
+    until: "process",
+    source: "person",
+    granted_at: now - 59 * MINUTE,
+    last_used_at: now - 2 * MINUTE,
+  },
+  {
+    id: "a2",
+    subject: cursor,
+    account: "github",
+    scopes: ["repo"],
+    until: "twelve_hours",
+    source: "person",
+    granted_at: now - HOUR,
+    expires_at: now + 11 * HOUR,
+  },
+  {
+    id: "a3",
+    subject: claude,
+    account: "linear",
+    until: "always",
+    source: "person",
+    granted_at: now - 9 * DAY,
+    last_used_at: now - 4 * HOUR - 22 * MINUTE,
+  },
+  {
+    id: "p1",
+    subject: { ...claude, program: "/usr/local/bin/ci-agent", name: "ci-agent" },
+    account: "atlassian",
+    scopes: ["read"],
+    until: "always",
+    source: "policy",
+    granted_at: now - 30 * DAY,
+  },
   { id: "n1", subject: script, account: "github", until: "never", source: "person", granted_at: now - 3 * DAY },
 ];
 
@@ -166,7 +255,12 @@ export const status = (over = {}) => ({
   consent_window: "there",
   display: "known",
   scheme: { state: "ours", program: "/opt/mcp-login/mcp-login-desktop" },
-  paths: { config: "/home/ada/.config/mcp-login/config.toml", data: "/home/ada/.local/share/mcp-login", socket: "/run/user/1000/mcp-login/agent.sock", log: "/home/ada/.local/share/mcp-login/agent.log" },
+  paths: {
+    config: "/home/ada/.config/mcp-login/config.toml",
+    data: "/home/ada/.local/share/mcp-login",
+    socket: "/run/user/1000/mcp-login/agent.sock",
+    log: "/home/ada/.local/share/mcp-login/agent.log",
+  },
   paused: false,
   ...over,
 });
@@ -198,9 +292,20 @@ export const poorReceipt = receipt({
   ],
 });
 
-export const fault = (code, message, next, detail = {}) => ({ code: -32000, message, data: { code, next, retryable: true, detail } });
+export const fault = (code, message, next, detail = {}) => ({
+  code: -32000,
+  message,
+  data: { code, next, retryable: true, detail },
+});
 
-export const signIn = (step, over = {}) => ({ sign_in: "s1", server: "https://mcp.figma.example/mcp", started_at: now - 20, expires_at: now + 580, progress: step, ...over });
+export const signIn = (step, over = {}) => ({
+  sign_in: "s1",
+  server: "https://mcp.figma.example/mcp",
+  started_at: now - 20,
+  expires_at: now + 580,
+  progress: step,
+  ...over,
+});
 export const browserStep = (over = {}) => ({
   step: "browser",
   redirect_uri: "io.github.mcp-login:/oauth/callback",
@@ -213,7 +318,12 @@ export const browserStep = (over = {}) => ({
   ...over,
 });
 
-const domains = { "accounts.bank.com.evil.example": "evil.example", "accounts.notes.example.login-service.example": "login-service.example", "sso.intra.example.co.uk": "example.co.uk", "mcp.intra.example.co.uk": "example.co.uk" };
+const domains = {
+  "accounts.bank.com.evil.example": "evil.example",
+  "accounts.notes.example.login-service.example": "login-service.example",
+  "sso.intra.example.co.uk": "example.co.uk",
+  "mcp.intra.example.co.uk": "example.co.uk",
+};
 const domain = (host) => domains[host] ?? host.split(".").slice(-2).join(".");
 
 /**
@@ -221,7 +331,14 @@ const domain = (host) => domains[host] ?? host.split(".").slice(-2).join(".");
  * @param {Record<string, any>} over
  */
 export function world(over = {}) {
-  const { accounts = [atlassian, github, linear, sentry], pending = [], signIns = [], agent = {}, shell = {}, questions = [] } = over;
+  const {
+    accounts = [atlassian, github, linear, sentry],
+    pending = [],
+    signIns = [],
+    agent = {},
+    shell = {},
+    questions = [],
+  } = over;
   let waiting = [...questions];
   return {
     agent: {
@@ -229,7 +346,8 @@ export function world(over = {}) {
       "account.list": { accounts },
       "approval.list": { standing: over.standing ?? standing, pending },
       "sign_in.list": { sign_ins: signIns },
-      "audit.read": (params) => (params.before ? { entries: [], next: seq } : { entries: over.audit ?? audit, next: seq }),
+      "audit.read": (params) =>
+        params.before ? { entries: [], next: seq } : { entries: over.audit ?? audit, next: seq },
       "sign_in.start": { sign_in: "s1" },
       "sign_in.cancel": {},
       "sign_in.redirect": {},
@@ -243,8 +361,19 @@ export function world(over = {}) {
       ...agent,
     },
     shell: {
-      settings: { autostart: "off", asked_autostart: true, scheme: { state: "ours", program: "/opt/mcp-login/mcp-login-desktop" }, paths: {}, version: "0.3.0", tray: "there", ...over.settings },
-      browsers: [{ id: "firefox", name: "Firefox" }, { id: "chromium", name: "Chromium" }],
+      settings: {
+        autostart: "off",
+        asked_autostart: true,
+        scheme: { state: "ours", program: "/opt/mcp-login/mcp-login-desktop" },
+        paths: {},
+        version: "0.3.0",
+        tray: "there",
+        ...over.settings,
+      },
+      browsers: [
+        { id: "firefox", name: "Firefox" },
+        { id: "chromium", name: "Chromium" },
+      ],
       doctor: {
         problems: 1,
         checks: [
@@ -254,9 +383,19 @@ export function world(over = {}) {
           { name: "Agent", verdict: "ok", said: "process 2114, version 0.3.0, release build" },
           { name: "Keychain", verdict: "ok", said: "the keychain (Secret Service)" },
           { name: "Approvals", verdict: "ok", said: "a window asks" },
-          { name: "Account", verdict: "problem", said: "sentry is not ready", next: "sign in again with `mcp-login login sentry`" },
+          {
+            name: "Account",
+            verdict: "problem",
+            said: "sentry is not ready",
+            next: "sign in again with `mcp-login login sentry`",
+          },
           { name: "Browser", verdict: "ok", said: "Firefox" },
-          { name: "Scheme", verdict: "note", said: "nothing opens io.github.mcp-login: here", next: "Nothing to do: sign-ins come back by a local port." },
+          {
+            name: "Scheme",
+            verdict: "note",
+            said: "nothing opens io.github.mcp-login: here",
+            next: "Nothing to do: sign-ins come back by a local port.",
+          },
         ],
       },
       registrable_domain: ({ host }) => domain(host),

@@ -26,8 +26,14 @@ window.__TAURI__ = {
         return {};
       }
       const answer = command === "agent_call" ? world.agent[a.method] : world.shell[command];
-      if (answer === undefined) throw { code: "unknown_method", fact: `The harness does not know ${command} ${a.method ?? ""}.`, next: "Add it to tests/ui/fixtures.js." };
-      const value = typeof answer === "function" ? await answer(command === "agent_call" ? a.params : a, tell) : answer;
+      if (answer === undefined)
+        throw {
+          code: "unknown_method",
+          fact: `The harness does not know ${command} ${a.method ?? ""}.`,
+          next: "Add it to tests/ui/fixtures.js.",
+        };
+      const value =
+        typeof answer === "function" ? await answer(command === "agent_call" ? a.params : a, tell) : answer;
       return structuredClone(value);
     },
   },
@@ -63,7 +69,8 @@ for (const [what, selector, value] of scene.steps ?? []) {
     continue;
   }
   const all = [...document.querySelectorAll(selector)];
-  const target = value !== undefined && what === "press" ? all.find((e) => e.textContent?.trim().startsWith(value)) : all[0];
+  const target =
+    value !== undefined && what === "press" ? all.find((e) => e.textContent?.trim().startsWith(value)) : all[0];
   if (!target) throw new Error(`${wanted}: nothing is ${selector} ${value ?? ""}`);
   if (what === "press") {
     target.focus();

@@ -19,9 +19,16 @@ import { scenes } from "./scenes.js";
 const flags = process.argv.slice(2).filter((word) => word.startsWith("--"));
 const [out, axe, filter = ""] = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const top = fileURLToPath(new URL("../..", import.meta.url));
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png" };
+const TYPES = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".png": "image/png",
+};
 // the shipped policy, and leave to fetch for the harness
-const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const server = createServer((request, response) => {
   const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://x").pathname));
@@ -53,8 +60,24 @@ for (let i = 0; ; i += 1) {
     await new Promise((done) => setTimeout(done, 100));
   }
 }
-const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--lang=en-GB", `--user-data-dir=${profile}`];
-const { sessionId } = await call("POST", "/session", { capabilities: { alwaysMatch: { browserName: "chrome", "goog:chromeOptions": { args }, "goog:loggingPrefs": { browser: "ALL" } } } });
+const args = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--hide-scrollbars",
+  "--lang=en-GB",
+  `--user-data-dir=${profile}`,
+];
+const { sessionId } = await call("POST", "/session", {
+  capabilities: {
+    alwaysMatch: { browserName: "chrome", "goog:chromeOptions": { args }, "goog:loggingPrefs": { browser: "ALL" } },
+  },
+});
 const session = `/session/${sessionId}`;
 const cdp = (cmd, params) => call("POST", `${session}/goog/cdp/execute`, { cmd, params });
 const run = (script, ...rest) => call("POST", `${session}/execute/async`, { script, args: rest });
@@ -68,32 +91,65 @@ const tell = (text) => {
 };
 try {
   await call("POST", `${session}/timeouts`, { script: 20000 });
-  const themes = ["light", "dark"].filter((theme) => !flags.includes("--light") && !flags.includes("--dark") ? true : flags.includes(`--${theme}`));
+  const themes = ["light", "dark"].filter((theme) =>
+    !flags.includes("--light") && !flags.includes("--dark") ? true : flags.includes(`--${theme}`),
+  );
   for (const [name, scene] of Object.entries(scenes)) {
     if (filter && !new RegExp(filter).test(name)) continue;
     for (const theme of themes) {
       const consent = scene.page === "consent.html";
-      const [width, height] = consent ? [460, 560] : flags.includes("--small") || flags.includes("--double") ? [640, 480] : [920, 600];
-      const features = [{ name: "prefers-color-scheme", value: theme }, { name: "prefers-reduced-motion", value: "reduce" }];
+      const [width, height] = consent
+        ? [460, 560]
+        : flags.includes("--small") || flags.includes("--double")
+          ? [640, 480]
+          : [920, 600];
+      const features = [
+        { name: "prefers-color-scheme", value: theme },
+        { name: "prefers-reduced-motion", value: "reduce" },
+      ];
       if (flags.includes("--forced")) features.push({ name: "forced-colors", value: "active" });
       if (flags.includes("--contrast")) features.push({ name: "prefers-contrast", value: "more" });
-      await cdp("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: Number(process.env.SCALE ?? 1), mobile: false });
+      await cdp("Emulation.setDeviceMetricsOverride", {
+        width,
+        height,
+        deviceScaleFactor: Number(process.env.SCALE ?? 1),
+        mobile: false,
+      });
       await cdp("Emulation.setEmulatedMedia", { features });
       await call("POST", `${session}/url`, { url: `${site}/tests/ui/harness.html?scene=${name}` });
-      const ready = await run(`const done = arguments[0]; let i = 0; (function look() { if (document.documentElement.hasAttribute("data-ready")) done(true); else if (i++ > 150) done(false); else setTimeout(look, 50); })();`);
+      const ready = await run(
+        `const done = arguments[0]; let i = 0; (function look() { if (document.documentElement.hasAttribute("data-ready")) done(true); else if (i++ > 150) done(false); else setTimeout(look, 50); })();`,
+      );
       if (!ready) tell(`${name} ${theme}: never got ready`);
-      if (flags.includes("--double")) await cdp("Runtime.evaluate", { expression: "document.documentElement.style.setProperty('font-size', '162.5%')" });
-      if (process.env.FACE) await cdp("Runtime.evaluate", { expression: `document.body.style.setProperty("font-family", ${JSON.stringify(process.env.FACE)})` });
-      const suffix = flags.filter((flag) => !["--light", "--dark"].includes(flag)).join("").replaceAll("--", "-");
-      writeFileSync(join(out, `${name}-${theme}${suffix}.png`), Buffer.from(await call("GET", `${session}/screenshot`), "base64"));
-      const wide = await run(`arguments[0]([document.documentElement.scrollWidth, ...[...document.querySelectorAll(".pane, .page, .rows, .consent")].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className)])`);
+      if (flags.includes("--double"))
+        await cdp("Runtime.evaluate", {
+          expression: "document.documentElement.style.setProperty('font-size', '162.5%')",
+        });
+      if (process.env.FACE)
+        await cdp("Runtime.evaluate", {
+          expression: `document.body.style.setProperty("font-family", ${JSON.stringify(process.env.FACE)})`,
+        });
+      const suffix = flags
+        .filter((flag) => !["--light", "--dark"].includes(flag))
+        .join("")
+        .replaceAll("--", "-");
+      writeFileSync(
+        join(out, `${name}-${theme}${suffix}.png`),
+        Buffer.from(await call("GET", `${session}/screenshot`), "base64"),
+      );
+      const wide = await run(
+        `arguments[0]([document.documentElement.scrollWidth, ...[...document.querySelectorAll(".pane, .page, .rows, .consent")].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className)])`,
+      );
       if (wide[0] > width || wide.length > 1) tell(`${name} ${theme}: wider than the window: ${wide}`);
       for (const entry of await call("POST", `${session}/se/log`, { type: "browser" })) {
-        if (entry.level === "SEVERE" && !entry.message.includes("favicon")) tell(`${name} ${theme}: ${entry.message}`);
+        if (entry.level === "SEVERE" && !entry.message.includes("favicon"))
+          tell(`${name} ${theme}: ${entry.message}`);
       }
       if (axeText) {
         await cdp("Runtime.evaluate", { expression: axeText });
-        const found = await run(`const done = arguments[0]; axe.run(document, { resultTypes: ["violations"] }).then((r) => done(r.violations.map((v) => ({ id: v.id, impact: v.impact, help: v.help, nodes: v.nodes.map((n) => n.target.join(" ") + " " + (n.any[0]?.message ?? "")) }))), (e) => done([{ id: String(e), impact: "serious", nodes: [] }]))`);
+        const found = await run(
+          `const done = arguments[0]; axe.run(document, { resultTypes: ["violations"] }).then((r) => done(r.violations.map((v) => ({ id: v.id, impact: v.impact, help: v.help, nodes: v.nodes.map((n) => n.target.join(" ") + " " + (n.any[0]?.message ?? "")) }))), (e) => done([{ id: String(e), impact: "serious", nodes: [] }]))`,
+        );
         for (const v of found) {
           const line = `${name} ${theme}: ${v.impact} ${v.id}: ${v.help}\n    ${v.nodes.slice(0, 4).join("\n    ")}`;
           if (["serious", "critical"].includes(v.impact)) tell(line);

@@ -42,7 +42,17 @@ test("an address is shortened only where it is one", () => {
 });
 
 test("lengths are the command's", () => {
-  const all = { 0: "0 s", 89: "89 s", 90: "2 min", 300: "5 min", 5399: "90 min", 5400: "1 h 30 min", 7200: "2 h", 172800: "2 days", 2592000: "30 days" };
+  const all = {
+    0: "0 s",
+    89: "89 s",
+    90: "2 min",
+    300: "5 min",
+    5399: "90 min",
+    5400: "1 h 30 min",
+    7200: "2 h",
+    172800: "2 days",
+    2592000: "30 days",
+  };
   for (const [seconds, text] of Object.entries(all)) assert.equal(length(Number(seconds)), text);
   assert.equal(length(-5), "0 s");
   assert.equal(about(20), "1 min");

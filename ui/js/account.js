@@ -6,13 +6,12 @@ import { ask } from "./dialog.js";
 import { el } from "./dom.js";
 import { say } from "./live.js";
 import { host, name, owner, visible } from "./names.js";
+import { ending, justNow, needs, renew } from "./notices.js";
 import { button, copyable, facts, scopes, tile, troubleAt, troubleBox } from "./parts.js";
-import { receiptLines } from "./receipt.js";
 import { life, words } from "./ring.js";
 import { back, go, open, route } from "./router.js";
-import { startSignIn } from "./sign_in.js";
 import { afterwards, changed, putAccount, state } from "./store.js";
-import { renewals, usedBy } from "./timeline.js";
+import { happened, renewals, usedBy } from "./timeline.js";
 import { t } from "./texts.js";
 import { length, when } from "./time.js";
 import { showOnly } from "./activity.js";
@@ -60,6 +59,7 @@ export function account(account, present, done) {
     ]),
     renewals(account, state.audit, present),
     usedBy(account, state.audit, present),
+    happened(account, state.audit, present),
     more(account, present),
     el(
       "footer",
@@ -72,7 +72,9 @@ export function account(account, present, done) {
         button(t.account.rename, () => startRename(account), { name: t.account.renameName(visible(account.name)) }),
         el("span", { class: "grow" }),
         canRenew(account) ? button(t.account.renew, () => renew(account), { busy: `renew/${account.id}` }) : null,
-        account.state === "leaving" ? null : button(t.account.signOut, () => signOut(account, present), { kind: "danger", busy: `out/${account.id}` }),
+        account.state === "leaving"
+          ? null
+          : button(t.account.signOut, () => signOut(account, present), { kind: "danger", busy: `out/${account.id}` }),
       ),
     ),
   );
@@ -85,101 +87,9 @@ function missing(account) {
 
 /** @param {Account} account */
 function canRenew(account) {
-  return account.next_rotation_at !== undefined && ["ready", "offline", "server_refuses", "unsaved"].includes(account.state);
-}
-
-/**
- * What a person has to do, if anything: what happened, what it means, one button.
- * @param {Account} account
- * @param {number} present
- */
-function needs(account, present) {
-  const key = `again/${account.id}`;
-  const again = button(t.account.again, () => startSignIn(key, { account: account.id }), { kind: "primary", busy: key });
-  const change = account.issuer_change;
-  if (account.state === "issuer_changed" && change) {
-    return el(
-      "section",
-      { class: "notice notice-needs", key: "moved" },
-      el("h3", null, t.needs.movedTitle),
-      facts([
-        [t.needs.until, host(change.old)],
-        [t.needs.from, host(change.new)],
-      ]),
-      el("p", null, t.needs.movedMeans),
-      el("div", { class: "row-buttons" }, button(t.needs.moveTo(owner(change.new)), () => startSignIn(key, { account: account.id, issuer_change: "accept" }), { busy: key })),
-      troubleAt(key),
-    );
-  }
-  const said = t.needs[account.state];
-  if (!said) return troubleAt(key);
-  const act = account.state === "needs_sign_in" ? again : account.state === "server_refuses" ? button(t.account.renew, () => renew(account), { busy: `renew/${account.id}` }) : null;
-  const ends = account.expires_at;
-  return el(
-    "section",
-    { class: `notice${account.state === "offline" || account.state === "leaving" ? "" : " notice-needs"}`, key: "needs" },
-    el("h3", null, said.title),
-    el("p", null, said.means, account.state === "offline" && ends && ends > present ? ` ${t.needs.worksUntil(when(ends, present))}` : ""),
-    act || account.code
-      ? el("div", { class: "row-buttons" }, act, account.code ? el("span", { class: "quiet small" }, t.account.code, " ", el("code", null, visible(account.code))) : null)
-      : null,
-    troubleAt(key),
-  );
-}
-
-/** How long before its end a sign-in is shown to end: over a weekend. */
-const SOON = 3 * 86_400;
-
-/**
- * Whether the sign-in itself will end before long.
- * @param {Account} account
- * @param {number} present
- */
-export function endsSoon(account, present) {
-  return account.ends_at !== undefined && account.ends_at - present < SOON && account.state !== "needs_sign_in" && account.state !== "leaving";
-}
-
-/**
- * A sign-in that will end is said beforehand.
- * @param {Account} account
- * @param {number} present
- */
-function ending(account, present) {
-  if (!endsSoon(account, present)) return null;
-  const key = `again/${account.id}`;
-  return el(
-    "section",
-    { class: "notice notice-needs", key: "ends" },
-    el("h3", null, t.ends.title(when(account.ends_at ?? present, present))),
-    el("p", null, t.ends.by[account.ends_by ?? "history"], " ", t.ends.means),
-    el("div", { class: "row-buttons" }, button(t.ends.now, () => startSignIn(key, { account: account.id }), { busy: key })),
-    troubleAt(key),
-  );
-}
-
-/**
- * What a sign-in brought, when that was just now.
- * @param {Account} account
- * @param {DoneStep} done
- * @param {number} present
- */
-function justNow(account, done, present) {
-  const refused = done.asked.filter((s) => !done.granted.includes(s));
-  const unasked = done.asked.length > 0 ? done.granted.filter((s) => !done.asked.includes(s)) : [];
-  const memory = state.status?.vault.kind === "memory";
-  return el(
-    "section",
-    { class: "notice notice-good", key: "done" },
-    el("h3", null, account.label ? t.done.as(visible(account.label)) : t.done.title),
-    el("p", null, memory ? t.done.memory : t.done.kept, " ", account.next_rotation_at ? t.done.renews : account.expires_at ? t.done.noRenewal : ""),
-    done.was ? el("p", { class: "amber" }, t.done.was(visible(done.was))) : null,
-    refused.length > 0 || unasked.length > 0
-      ? facts([refused.length > 0 && [t.account.notGranted, scopes(refused)], unasked.length > 0 && [t.done.unasked, scopes(unasked)]])
-      : null,
-    account.revocation === "not_offered" ? el("p", { class: "quiet" }, t.done.noRevocation) : null,
-    el("p", { class: "quiet" }, t.done.use, " ", copyable(`mcp-login headers ${account.name}`, t.account.command)),
-    done.former ? [el("h3", null, t.done.former(owner(done.former.issuer))), receiptLines(done.former, present)] : null,
-    el("div", { class: "row-buttons" }, button(t.ok, () => open({ kind: "account", id: account.id }), { kind: "link" })),
+  return (
+    account.next_rotation_at !== undefined &&
+    ["ready", "offline", "server_refuses", "unsaved"].includes(account.state)
   );
 }
 
@@ -208,7 +118,9 @@ function renameForm(account) {
         event.preventDefault();
         const field = /** @type {HTMLInputElement} */ (document.getElementById("rename"));
         if (field.value === account.name) return end();
-        const result = await run(key, () => agent("account.rename", { account: account.id, name: field.value.trim() }));
+        const result = await run(key, () =>
+          agent("account.rename", { account: account.id, name: field.value.trim() }),
+        );
         if (!result) return;
         putAccount(result.account);
         say(t.account.renamed(visible(result.account.name)));
@@ -221,18 +133,19 @@ function renameForm(account) {
       },
     },
     el("label", { class: "label", for: "rename" }, t.account.newName),
-    el("input", { id: "rename", class: "field", value: account.name, maxlength: 64, spellcheck: "false", autocomplete: "off", required: true }),
+    el("input", {
+      id: "rename",
+      class: "field",
+      value: account.name,
+      maxlength: 64,
+      spellcheck: "false",
+      autocomplete: "off",
+      required: true,
+    }),
     el("button", { type: "submit", class: "button button-primary" }, t.account.saveName),
     button(t.cancel, end, { kind: "link" }),
     troubleAt(key),
   );
-}
-
-/** @param {Account} account */
-async function renew(account) {
-  const key = `renew/${account.id}`;
-  const done = await run(key, () => agent("account.refresh", { account: account.id }));
-  if (done) say(t.account.renewedSaid(visible(account.name)));
 }
 
 /**
@@ -240,12 +153,21 @@ async function renew(account) {
  * @param {number} present
  */
 async function signOut(account, present) {
-  const users = state.standing.filter((a) => a.account === account.name && a.until !== "never").map((a) => visible(a.subject.name, 40));
-  const until = account.expires_at && account.expires_at > present ? t.out.until(when(account.expires_at, present)) : t.out.untilNobodyKnows;
+  const users = state.standing
+    .filter((a) => a.account === account.name && a.until !== "never")
+    .map((a) => visible(a.subject.name, 40));
+  const until =
+    account.expires_at && account.expires_at > present
+      ? t.out.until(when(account.expires_at, present))
+      : t.out.untilNobodyKnows;
   const agreed = await ask({
     title: t.out.title(visible(account.name)),
     body: [
-      el("p", null, account.revocation === "offered" ? t.out.revoked(owner(account.issuer)) : `${t.out.notOffered} ${until}`),
+      el(
+        "p",
+        null,
+        account.revocation === "offered" ? t.out.revoked(owner(account.issuer)) : `${t.out.notOffered} ${until}`,
+      ),
       users.length > 0 ? el("p", null, t.out.programs([...new Set(users)])) : null,
       el("p", { class: "quiet" }, t.out.receipt),
     ].filter((part) => part !== null),
@@ -273,30 +195,47 @@ function more(account, present) {
     "details",
     { class: "more", key: "more" },
     el("summary", null, t.details),
-    facts([
-      [t.account.ring, words(account, present, state.status?.paused ?? false)],
-      [t.account.signedIn, when(account.signed_in_at, present)],
-      account.last_rotation_at ? [t.account.lastRenewal, when(account.last_rotation_at, present)] : null,
-      account.next_rotation_at ? [t.account.nextRenewal, when(account.next_rotation_at, present)] : null,
-      account.expires_at ? [t.account.expires, `${when(account.expires_at, present)} (${account.expires_at > present ? t.time.in(length(account.expires_at - present)) : t.account.over})`] : [t.account.expires, t.account.notSaid],
-      account.ends_at ? [t.account.endsAt, when(account.ends_at, present)] : null,
-      [t.account.generation, String(account.generation)],
-      [t.account.server, copyable(account.server, t.account.server)],
-      ["resource", copyable(account.resource, "resource")],
-      ["issuer", copyable(account.issuer, "issuer")],
-      ["client_id", copyable(account.registration.client_id, "client_id")],
-      [t.account.registration, t.registration[account.registration.kind]],
-      [t.account.revocation, t.revocation[account.revocation]],
-      ["scope", account.scope.length > 0 ? copyable(account.scope.join(" "), "scope") : t.scopes.none],
-      [t.account.command, copyable(`mcp-login headers ${account.name}`, t.account.command)],
-    ], "facts-small"),
+    facts(
+      [
+        [t.account.ring, words(account, present, state.status?.paused ?? false)],
+        [t.account.signedIn, when(account.signed_in_at, present)],
+        account.last_rotation_at ? [t.account.lastRenewal, when(account.last_rotation_at, present)] : null,
+        account.next_rotation_at ? [t.account.nextRenewal, when(account.next_rotation_at, present)] : null,
+        account.expires_at
+          ? [
+              t.account.expires,
+              `${when(account.expires_at, present)} (${account.expires_at > present ? t.time.in(length(account.expires_at - present)) : t.account.over})`,
+            ]
+          : [t.account.expires, t.account.notSaid],
+        account.ends_at ? [t.account.endsAt, when(account.ends_at, present)] : null,
+        [t.account.generation, String(account.generation)],
+        [t.account.server, copyable(account.server, t.account.server)],
+        ["resource", copyable(account.resource, "resource")],
+        ["issuer", copyable(account.issuer, "issuer")],
+        ["client_id", copyable(account.registration.client_id, "client_id")],
+        [t.account.registration, t.registration[account.registration.kind]],
+        [t.account.revocation, t.revocation[account.revocation]],
+        ["scope", account.scope.length > 0 ? copyable(account.scope.join(" "), "scope") : t.scopes.none],
+        [t.account.command, copyable(`mcp-login headers ${account.name}`, t.account.command)],
+      ],
+      "facts-small",
+    ),
     verification
       ? [
-          facts([
-            [t.verify.issuer, t.verify.introspection[verification.introspection]],
-            [t.verify.server, t.verify.atServer[verification.server]],
-          ], "facts-small"),
-          verification.fault ? troubleBox({ code: verification.fault.data.code, fact: verification.fault.message, next: verification.fault.data.next }) : null,
+          facts(
+            [
+              [t.verify.issuer, t.verify.introspection[verification.introspection]],
+              [t.verify.server, t.verify.atServer[verification.server]],
+            ],
+            "facts-small",
+          ),
+          verification.fault
+            ? troubleBox({
+                code: verification.fault.data.code,
+                fact: verification.fault.message,
+                next: verification.fault.data.next,
+              })
+            : null,
         ]
       : null,
     el(

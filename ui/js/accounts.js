@@ -1,10 +1,11 @@
 // The list of accounts, and beside it whatever was chosen. A sign-in on its way stands at the top of the list until its
 // end was seen, since it lives on when the window is closed.
 
-import { account, endsSoon } from "./account.js";
+import { account } from "./account.js";
 import { add } from "./add.js";
 import { el } from "./dom.js";
 import { hostOf, name, readable, short, visible } from "./names.js";
+import { endsSoon } from "./notices.js";
 import { button, facts, spinner, tile, troubleAt, troubleBox } from "./parts.js";
 import { startButton } from "./remedy.js";
 import { receipt } from "./receipt.js";
@@ -25,7 +26,10 @@ export function accounts(present) {
   const empty = state.accounts.length === 0 && state.signIns.length === 0;
   if (empty && route.pane.kind === "none") return [first()];
   if (empty && route.pane.kind === "add") return [el("div", { class: "pane pane-alone", key: "pane" }, add())];
-  return [list(present), el("section", { class: "pane", key: "pane", "aria-label": t.accounts.beside }, beside(present))];
+  return [
+    list(present),
+    el("section", { class: "pane", key: "pane", "aria-label": t.accounts.beside }, beside(present)),
+  ];
 }
 
 /** Whether something stands beside the list, which matters when there is room for one of them only. */
@@ -47,7 +51,12 @@ function waiting() {
       state.linkTrouble.code === "agent_not_running" ? null : troubleBox(state.linkTrouble),
     );
   }
-  return el("div", { class: "pane pane-alone pane-wait", key: "wait" }, el("p", { class: "quiet", role: "status" }, spinner(), " ", t.loading));
+  return el(
+    "div",
+    { class: "pane pane-alone pane-wait", key: "wait" },
+    el("h1", { class: "unseen" }, t.nav.accounts),
+    el("p", { class: "quiet", role: "status" }, spinner(), " ", t.loading),
+  );
 }
 
 /** Nothing is signed in yet. */
@@ -65,7 +74,9 @@ function first() {
 /** @param {number} present */
 function list(present) {
   const wanted = filter.trim().toLowerCase();
-  const shown = state.accounts.filter((a) => !wanted || [a.name, a.label ?? "", a.server].some((text) => text.toLowerCase().includes(wanted)));
+  const shown = state.accounts.filter(
+    (a) => !wanted || [a.name, a.label ?? "", a.server].some((text) => text.toLowerCase().includes(wanted)),
+  );
   const onWay = state.signIns.filter((s) => s.progress.step !== "done");
   const rows = [...onWay.map(signInRow), ...shown.map((a) => row(a, present))];
   return el(
@@ -138,7 +149,11 @@ function row(account, present) {
         { class: "row-text" },
         el("span", { class: "row-title" }, name(account.name)),
         amber
-          ? el("span", { class: "row-sub amber" }, needs ? t.row[account.state] : t.ends.row(when(account.ends_at ?? present, present)))
+          ? el(
+              "span",
+              { class: "row-sub amber" },
+              needs ? t.row[account.state] : t.ends.row(when(account.ends_at ?? present, present)),
+            )
           : el(
               "span",
               { class: "row-sub" },
@@ -174,7 +189,11 @@ function signInRow(signIn) {
       el(
         "span",
         { class: "row-text" },
-        el("span", { class: "row-title" }, signIn.name ? name(signIn.name) : el("bdi", null, readable(hostOf(signIn.server)))),
+        el(
+          "span",
+          { class: "row-title" },
+          signIn.name ? name(signIn.name) : el("bdi", null, readable(hostOf(signIn.server))),
+        ),
         el("span", { class: `row-sub${failed ? " amber" : ""}` }, where(signIn)),
       ),
       draw(failed ? "needs" : "empty", 0),
@@ -213,7 +232,11 @@ function none(present) {
     first
       ? [
           draw("needs", 0, { big: true }),
-          el("p", null, needs.length === 1 ? [name(first.name), " ", t.accounts.oneNeeds] : t.accounts.someNeed(needs.length)),
+          el(
+            "p",
+            null,
+            needs.length === 1 ? [name(first.name), " ", t.accounts.oneNeeds] : t.accounts.someNeed(needs.length),
+          ),
           button(t.accounts.see, () => open({ kind: "account", id: first.id }), { kind: "plain" }),
         ]
       : [
@@ -229,7 +252,9 @@ function whole() {
   const ready = state.accounts.filter((a) => a.state === "ready");
   if (state.status?.paused) return t.accounts.allPaused;
   if (ready.length < state.accounts.length) return t.accounts.someReady(ready.length, state.accounts.length);
-  return ready.every((a) => a.next_rotation_at !== undefined || a.expires_at === undefined) ? t.accounts.allRenew : t.accounts.allWell;
+  return ready.every((a) => a.next_rotation_at !== undefined || a.expires_at === undefined)
+    ? t.accounts.allRenew
+    : t.accounts.allWell;
 }
 
 /**
@@ -240,10 +265,14 @@ function overview(present) {
   const next = state.accounts
     .filter((a) => a.state === "ready" && (a.next_rotation_at ?? 0) > present)
     .sort((a, b) => (a.next_rotation_at ?? 0) - (b.next_rotation_at ?? 0))[0];
-  const last = [...state.audit].reverse().find((e) => e.action === "token" && e.outcome === "ok" && e.caller?.subject);
+  const last = [...state.audit]
+    .reverse()
+    .find((e) => e.action === "token" && e.outcome === "ok" && e.caller?.subject);
   return facts(
     [
-      next && !state.status?.paused ? [t.accounts.next, [name(next.name), ` ${t.time.in(about((next.next_rotation_at ?? 0) - present))}`]] : null,
+      next && !state.status?.paused
+        ? [t.accounts.next, [name(next.name), ` ${t.time.in(about((next.next_rotation_at ?? 0) - present))}`]]
+        : null,
       last?.caller?.subject ? [t.accounts.last, [name(last.caller.subject.name), ` ${ago(last.at, present)}`]] : null,
     ],
     "overview",

@@ -19,9 +19,14 @@ const KINDS = {
   all: () => true,
   tokens: (e) => e.action === "token",
   renewals: (e) => e.action === "refresh",
-  sign_ins: (e) => ["sign_in", "sign_in_started", "sign_out", "revocation", "rename", "stray_callback"].includes(e.action),
+  sign_ins: (e) =>
+    ["sign_in", "sign_in_started", "sign_out", "revocation", "rename", "stray_callback"].includes(e.action),
   approvals: (e) => e.action.startsWith("approval_"),
-  trouble: (e) => e.outcome !== "ok" || e.action === "stray_callback" || e.action === "connection_refused" || e.action === "file_kept_aside",
+  trouble: (e) =>
+    e.outcome !== "ok" ||
+    e.action === "stray_callback" ||
+    e.action === "connection_refused" ||
+    e.action === "file_kept_aside",
 };
 
 /** @type {Kind} */
@@ -82,16 +87,31 @@ export function activity(present) {
               changed();
             },
           },
-          /** @type {Kind[]} */ (Object.keys(KINDS)).map((k) => el("option", { value: k, selected: k === kind }, t.activity.kinds[k])),
+          /** @type {Kind[]} */ (Object.keys(KINDS)).map((k) =>
+            el("option", { value: k, selected: k === kind }, t.activity.kinds[k]),
+          ),
         ),
       ),
-      state.auditTrouble ? troubleBox(state.auditTrouble, { act: button(t.again, () => run("audit", loadAudit), { busy: "audit" }) }) : null,
-      runs.length === 0 ? el("p", { class: "quiet nothing" }, state.audit.length === 0 ? t.activity.nothing : t.activity.noneFound) : days(runs.slice(0, shown), present),
+      state.auditTrouble
+        ? troubleBox(state.auditTrouble, { act: button(t.again, () => run("audit", loadAudit), { busy: "audit" }) })
+        : null,
+      runs.length === 0
+        ? el("p", { class: "quiet nothing" }, state.audit.length === 0 ? t.activity.nothing : t.activity.noneFound)
+        : days(runs.slice(0, shown), present),
       more && state.audit.length > 0
-        ? el("div", { class: "row-buttons" }, button(t.activity.earlier, () => run("earlier", async () => {
-            shown += SHOWN;
-            if (runs.length < shown) await earlier();
-          }), { busy: "earlier" }))
+        ? el(
+            "div",
+            { class: "row-buttons" },
+            button(
+              t.activity.earlier,
+              () =>
+                run("earlier", async () => {
+                  shown += SHOWN;
+                  if (runs.length < shown) await earlier();
+                }),
+              { busy: "earlier" },
+            ),
+          )
         : runs.length > 0
           ? el("p", { class: "quiet small" }, t.activity.beginning)
           : null,
@@ -101,7 +121,15 @@ export function activity(present) {
 
 /** @param {AuditEntry} entry */
 function haystack(entry) {
-  return [entry.account, entry.server, entry.code, entry.caller?.subject?.name, entry.caller?.subject?.program, sentence(entry), ...(entry.caller?.chain.map((p) => p.name) ?? [])]
+  return [
+    entry.account,
+    entry.server,
+    entry.code,
+    entry.caller?.subject?.name,
+    entry.caller?.subject?.program,
+    sentence(entry),
+    ...(entry.caller?.chain.map((p) => p.name) ?? []),
+  ]
     .filter(Boolean)
     .join("\n")
     .toLowerCase();
@@ -116,7 +144,10 @@ function together(list) {
   /** @type {{ newest: AuditEntry, oldest: AuditEntry, times: number }[]} */
   const runs = [];
   /** @param {AuditEntry} e */
-  const face = (e) => [e.action, e.outcome, e.account, e.code, e.caller?.subject?.program, new Date(e.at * 1000).toDateString()].join("\n");
+  const face = (e) =>
+    [e.action, e.outcome, e.account, e.code, e.caller?.subject?.program, new Date(e.at * 1000).toDateString()].join(
+      "\n",
+    );
   for (const entry of list) {
     const last = runs.at(-1);
     if (last && face(last.newest) === face(entry)) {
@@ -141,7 +172,12 @@ function days(runs, present) {
     by.set(heading, [...(by.get(heading) ?? []), run]);
   }
   return [...by.entries()].map(([heading, list]) =>
-    el("section", { class: "day", key: heading }, el("h2", null, heading), el("ul", { class: "log", "data-list": true }, list.map(line))),
+    el(
+      "section",
+      { class: "day", key: heading },
+      el("h2", null, heading),
+      el("ul", { class: "log", "data-list": true }, list.map(line)),
+    ),
   );
 }
 
@@ -153,21 +189,37 @@ function line({ newest, oldest, times }) {
     "li",
     { key: oldest.seq, class: bad ? "log-bad" : null },
     el("time", { class: "log-time", datetime: stamp(newest.at), title: exactClock(newest.at) }, clock(newest.at)),
-    el("span", { class: "log-mark", "aria-hidden": "true" }, newest.outcome === "ok" ? "✓" : newest.outcome === "denied" ? "✗" : "!"),
+    el(
+      "span",
+      { class: "log-mark", "aria-hidden": "true" },
+      newest.outcome === "ok" ? "✓" : newest.outcome === "denied" ? "✗" : "!",
+    ),
     el(
       "span",
       { class: "log-text" },
       el("span", { class: bad ? "amber" : "" }, sentence(newest)),
-      newest.account ? [" ", el("strong", null, name(newest.account))] : newest.server ? [" ", el("strong", null, el("bdi", null, short(newest.server)))] : null,
+      newest.account
+        ? [" ", el("strong", null, name(newest.account))]
+        : newest.server
+          ? [" ", el("strong", null, el("bdi", null, short(newest.server)))]
+          : null,
       times > 1 ? el("span", { class: "quiet" }, ` ${t.activity.times(times, clock(oldest.at))}`) : null,
       newest.note ? el("span", { class: "quiet log-note" }, visible(newest.note)) : null,
     ),
-    el("span", { class: "log-who quiet" }, who, newest.code ? [who ? " · " : "", el("code", null, visible(newest.code, 60))] : null),
+    el(
+      "span",
+      { class: "log-who quiet" },
+      who,
+      newest.code ? [who ? " · " : "", el("code", null, visible(newest.code, 60))] : null,
+    ),
   );
 }
 
-/** @param {AuditEntry} entry */
-function sentence(entry) {
+/**
+ * What happened, in a few words; with a colon where whom it was about is to follow.
+ * @param {AuditEntry} entry
+ */
+export function sentence(entry) {
   const said = t.audit[entry.action];
   return typeof said === "string" ? said : entry.outcome === "ok" ? said.ok : said.not;
 }

@@ -4,7 +4,7 @@
 import { el } from "./dom.js";
 import { button, troubleAt } from "./parts.js";
 import { back } from "./router.js";
-import { startSignIn } from "./sign_in.js";
+import { startSignIn } from "./begun.js";
 import { isBusy } from "./busy.js";
 import { spinner } from "./parts.js";
 import { t } from "./texts.js";
@@ -15,8 +15,19 @@ import { t } from "./texts.js";
 export function add(how = {}) {
   return el(
     "form",
-    { class: `add${how.bare ? " add-bare" : ""}`, key: "add", "aria-labelledby": how.bare ? null : "add-title", onsubmit: submit },
-    how.bare ? null : [el("div", { class: "back" }, button(t.back, back, { kind: "link" })), el("h2", { id: "add-title", class: "title" }, t.add.title), el("p", { class: "quiet" }, t.add.lead)],
+    {
+      class: `add${how.bare ? " add-bare" : ""}`,
+      key: "add",
+      "aria-labelledby": how.bare ? null : "add-title",
+      onsubmit: submit,
+    },
+    how.bare
+      ? null
+      : [
+          el("div", { class: "back" }, button(t.back, back, { kind: "link" })),
+          el("h2", { id: "add-title", class: "title" }, t.add.title),
+          el("p", { class: "quiet" }, t.add.lead),
+        ],
     el("label", { class: how.bare ? "unseen" : "label", for: "add-url" }, t.add.address),
     el(
       "div",
@@ -36,7 +47,12 @@ export function add(how = {}) {
         // the heading of an empty window is read first; here the field is what one came for
         "data-arrive": !how.bare,
       }),
-      el("button", { type: "submit", class: "button button-primary", "aria-busy": isBusy("add") ? "true" : null }, t.add.go, isBusy("add") ? spinner() : null),
+      el(
+        "button",
+        { type: "submit", class: "button button-primary", "aria-busy": isBusy("add") ? "true" : null },
+        t.add.go,
+        isBusy("add") ? spinner() : null,
+      ),
     ),
     troubleAt("add"),
     el(
@@ -61,7 +77,9 @@ export function add(how = {}) {
         el(
           "select",
           { id: "add-redirect", class: "field", name: "redirect" },
-          /** @type {const} */ (["auto", "scheme", "loopback", "localhost"]).map((kind) => el("option", { value: kind }, t.redirectChoice[kind])),
+          /** @type {const} */ (["auto", "scheme", "loopback", "localhost"]).map((kind) =>
+            el("option", { value: kind }, t.redirectChoice[kind]),
+          ),
         ),
       ),
       el("h3", null, t.add.own),
@@ -69,7 +87,10 @@ export function add(how = {}) {
       field("client_id", t.add.clientId),
       field("client_secret", t.add.clientSecret, "", { type: "password", autocomplete: "off" }),
       field("redirect_uri", t.add.redirectUri, t.add.redirectUriHint),
-      field("registration_token", t.add.registrationToken, t.add.registrationTokenHint, { type: "password", autocomplete: "off" }),
+      field("registration_token", t.add.registrationToken, t.add.registrationTokenHint, {
+        type: "password",
+        autocomplete: "off",
+      }),
       field("issuer", t.add.issuer, t.add.issuerHint),
     ),
   );
@@ -82,7 +103,12 @@ export function add(how = {}) {
  * @param {boolean} chosen
  */
 function choice(group, value, label, chosen) {
-  return el("label", { class: "choice" }, el("input", { type: "radio", name: group, value, checked: chosen }), el("span", null, label));
+  return el(
+    "label",
+    { class: "choice" },
+    el("input", { type: "radio", name: group, value, checked: chosen }),
+    el("span", null, label),
+  );
 }
 
 /**
@@ -97,7 +123,17 @@ function field(name, label, hint, props = {}) {
     "div",
     { class: "form-row" },
     el("label", { class: "label", for: id }, label),
-    el("input", { id, class: "field", name, type: "text", maxlength: 2048, spellcheck: "false", autocomplete: "off", "aria-describedby": hint ? `${id}-hint` : null, ...props }),
+    el("input", {
+      id,
+      class: "field",
+      name,
+      type: "text",
+      maxlength: 2048,
+      spellcheck: "false",
+      autocomplete: "off",
+      "aria-describedby": hint ? `${id}-hint` : null,
+      ...props,
+    }),
     hint ? el("p", { id: `${id}-hint`, class: "quiet small" }, hint) : null,
   );
 }
@@ -111,7 +147,9 @@ function submit(event) {
   const said = (key) => String(data.get(key) ?? "").trim() || undefined;
   const url = said("url");
   if (!url) return;
-  const scopes = said("scopes")?.split(/[\s,]+/).filter(Boolean);
+  const scopes = said("scopes")
+    ?.split(/[\s,]+/)
+    .filter(Boolean);
   const redirect = /** @type {SignInStart["redirect"]} */ (said("redirect"));
   /** @type {SignInStart} */
   const params = {

@@ -58,7 +58,12 @@ export function trouble(error) {
     return { code: it.code, fact: it.fact, next: it.next ?? "", details: it.details ?? null };
   }
   const said = it instanceof Error ? it.message : typeof error === "string" ? error : "";
-  return { code: "internal", fact: t.trouble.unexpected, next: t.trouble.unexpectedNext, details: said ? { said } : null };
+  return {
+    code: "internal",
+    fact: t.trouble.unexpected,
+    next: t.trouble.unexpectedNext,
+    details: said ? { said } : null,
+  };
 }
 
 /**

@@ -25,7 +25,9 @@ export function chain(question) {
   const first = inward[0];
   const outer = first && (first.program === question.subject.program || first.name === question.subject.name);
   /** @type {CallerProcess[]} */
-  const lines = outer ? inward : [{ name: question.subject.name, program: question.subject.program, pid: 0, role: "program" }, ...inward];
+  const lines = outer
+    ? inward
+    : [{ name: question.subject.name, program: question.subject.program, pid: 0, role: "program" }, ...inward];
   return el(
     "ol",
     { class: "chain", "aria-label": t.consent.chain },
@@ -55,7 +57,9 @@ function line(question, process, at, last) {
       script ? [el("span", { class: "quiet" }, ` ${t.consent.script} `), name(script, { limit: 120 })] : null,
     ),
     tag(question, process, subject),
-    subject && program ? el("span", { class: "chain-path quiet" }, el("bdi", { title: visible(program, 1000) }, visible(program, 200))) : null,
+    subject && program
+      ? el("span", { class: "chain-path quiet" }, el("bdi", { title: visible(program, 1000) }, visible(program, 200)))
+      : null,
   );
 }
 
@@ -69,5 +73,9 @@ function tag(question, process, subject) {
   if (role !== "program") return el("span", { class: "chain-tag quiet" }, t.consent.role[role]);
   const signer = process.signer ?? (subject ? question.subject.signer : undefined);
   if (!signer) return subject ? el("span", { class: "chain-tag quiet" }, t.signer.unknown) : null;
-  return el("span", { class: `chain-tag ${signer.trust === "verified" ? "quiet" : "amber"}` }, signed(signer.trust, signer.name));
+  return el(
+    "span",
+    { class: `chain-tag ${signer.trust === "verified" ? "quiet" : "amber"}` },
+    signed(signer.trust, signer.name),
+  );
 }

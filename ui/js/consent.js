@@ -10,7 +10,7 @@
 import { shell, subscribe, trouble } from "./bridge.js";
 import { chain } from "./chain.js";
 import { el, show } from "./dom.js";
-import { host, name, onLearned, visible } from "./names.js";
+import { host, learn, name, onLearned, visible } from "./names.js";
 import { facts, scopes, tile, troubleBox } from "./parts.js";
 import { draw as ringOf } from "./ring.js";
 import { t } from "./texts.js";
@@ -41,6 +41,7 @@ let lost = false;
 async function load() {
   try {
     questions = (await shell("consent_questions", {})).sort((a, b) => a.asked_at - b.asked_at);
+    for (const q of questions) learn(q.server, q.domain ?? "");
     lost = false;
   } catch (error) {
     wrong = trouble(error);
@@ -102,7 +103,9 @@ function question(q) {
       el(
         "div",
         { class: "question-head" },
-        q.icon?.startsWith("data:image/png;base64,") ? el("img", { class: "program-icon", src: q.icon, alt: "" }) : tile(q.subject.name),
+        q.icon?.startsWith("data:image/png;base64,")
+          ? el("img", { class: "program-icon", src: q.icon, alt: "" })
+          : tile(q.subject.name),
         el(
           "h1",
           { id: "question", tabindex: -1 },
@@ -156,13 +159,23 @@ function warnings(q, short) {
   if (q.subject.signer?.trust === "adhoc") said.push(t.consent.adhoc);
   if (q.caller.strength === "pid_with_start") said.push(t.consent.weak);
   if (said.length === 0) return null;
-  return el("ul", { class: "warnings", key: "warnings" }, said.map((text) => el("li", null, text)));
+  return el(
+    "ul",
+    { class: "warnings", key: "warnings" },
+    said.map((text) => el("li", null, text)),
+  );
 }
 
 /** @param {Question} q */
 function before(q) {
   const present = now();
-  return el("ul", { class: "plain" }, q.before.slice(0, 5).map((b) => el("li", null, t.consent.answered(t.consent.beforeWhat[b.until], ago(b.at, present)))));
+  return el(
+    "ul",
+    { class: "plain" },
+    q.before
+      .slice(0, 5)
+      .map((b) => el("li", null, t.consent.answered(t.consent.beforeWhat[b.until], ago(b.at, present)))),
+  );
 }
 
 /** @param {string} short */
@@ -181,7 +194,13 @@ function choices(short) {
       el(
         "label",
         { class: "segment" },
-        el("input", { type: "radio", name: "until", value, checked: value === "process", "aria-describedby": value === "always" ? "always-means" : null }),
+        el("input", {
+          type: "radio",
+          name: "until",
+          value,
+          checked: value === "process",
+          "aria-describedby": value === "always" ? "always-means" : null,
+        }),
         el("span", null, label),
       ),
     ),
@@ -206,7 +225,13 @@ function chosen() {
 function decision(label, kind, act, spoken) {
   return el(
     "button",
-    { type: "button", class: `button button-${kind}`, "aria-label": spoken, "aria-disabled": alive && !deciding ? null : "true", onclick: act },
+    {
+      type: "button",
+      class: `button button-${kind}`,
+      "aria-label": spoken,
+      "aria-disabled": alive && !deciding ? null : "true",
+      onclick: act,
+    },
     label,
   );
 }
@@ -246,7 +271,12 @@ function keydown(event) {
 
 /** @param {Told} message */
 function told(message) {
-  if (message.type === "event" && (message.event.kind === "approvals_changed" || message.event.kind === "approval_asked" || message.event.kind === "missed")) {
+  if (
+    message.type === "event" &&
+    (message.event.kind === "approvals_changed" ||
+      message.event.kind === "approval_asked" ||
+      message.event.kind === "missed")
+  ) {
     load();
   } else if (message.type === "link" && message.state === "down") {
     lost = true;

@@ -22,14 +22,30 @@ export function ask(question) {
     };
     const dialog = el(
       "dialog",
-      { class: "dialog", "aria-labelledby": "dialog-title", oncancel: (/** @type {Event} */ event) => (event.preventDefault(), end(false)) },
+      {
+        class: "dialog",
+        "aria-labelledby": "dialog-title",
+        oncancel: (/** @type {Event} */ event) => (event.preventDefault(), end(false)),
+      },
       el("h2", { id: "dialog-title" }, question.title),
       question.body,
       el(
         "div",
         { class: "row-buttons row-end" },
-        el("button", { type: "button", class: "button button-plain", autofocus: true, onclick: () => end(false) }, t.cancel),
-        el("button", { type: "button", class: `button ${question.danger ? "button-danger-full" : "button-primary"}`, onclick: () => end(true) }, question.agree),
+        el(
+          "button",
+          { type: "button", class: "button button-plain", autofocus: true, onclick: () => end(false) },
+          t.cancel,
+        ),
+        el(
+          "button",
+          {
+            type: "button",
+            class: `button ${question.danger ? "button-danger-full" : "button-primary"}`,
+            onclick: () => end(true),
+          },
+          question.agree,
+        ),
       ),
     );
     document.body.append(dialog);

@@ -13,7 +13,16 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /** What was given as handlers: moved over when a fresh description meets the element that is there. */
-const HANDLERS = /** @type {const} */ (["onclick", "oninput", "onchange", "onsubmit", "onkeydown", "ontoggle", "onclose", "oncancel"]);
+const HANDLERS = /** @type {const} */ ([
+  "onclick",
+  "oninput",
+  "onchange",
+  "onsubmit",
+  "onkeydown",
+  "ontoggle",
+  "onclose",
+  "oncancel",
+]);
 
 /**
  * An element. `key` tells siblings apart over changes; `value` and `checked` are only the beginning, unless `live`.

@@ -14,7 +14,8 @@ import { startButton } from "./remedy.js";
 import { needsYou } from "./ring.js";
 import { go, open, route, settleFocus } from "./router.js";
 import { pause, settings } from "./settings.js";
-import { onSignIn, startSignIn } from "./sign_in.js";
+import { startSignIn } from "./begun.js";
+import { onSignIn } from "./sign_in.js";
 import { begin, changed, load, lookAgain, state } from "./store.js";
 import { t } from "./texts.js";
 import { now, when } from "./time.js";
@@ -55,9 +56,22 @@ function links() {
         null,
         el(
           "button",
-          { type: "button", class: "nav-link", id: `nav-${to}`, "aria-current": route.view === to ? "page" : null, onclick: () => go(to, { focus: false }) },
+          {
+            type: "button",
+            class: "nav-link",
+            id: `nav-${to}`,
+            "aria-current": route.view === to ? "page" : null,
+            onclick: () => go(to, { focus: false }),
+          },
           t.nav[to],
-          count > 0 ? el("span", { class: "nav-count" }, el("span", { "aria-hidden": "true" }, String(count)), el("span", { class: "unseen" }, `, ${means}`)) : null,
+          count > 0
+            ? el(
+                "span",
+                { class: "nav-count" },
+                el("span", { "aria-hidden": "true" }, String(count)),
+                el("span", { class: "unseen" }, `, ${means}`),
+              )
+            : null,
         ),
       ),
     ),
@@ -81,32 +95,74 @@ function line() {
   if (!state.loaded) return null;
   const status = state.status;
   if (state.link === "down") {
-    return bar("down", t.agent.down, t.agent.downMeans, [startButton()], [
-      troubleAt("start"),
-      state.linkTrouble && state.linkTrouble.code !== "agent_not_running" ? el("p", { class: "bar-more quiet small" }, prose(state.linkTrouble.fact), " ", el("code", null, visible(state.linkTrouble.code))) : null,
-    ]);
+    return bar(
+      "down",
+      t.agent.down,
+      t.agent.downMeans,
+      [startButton()],
+      [
+        troubleAt("start"),
+        state.linkTrouble && state.linkTrouble.code !== "agent_not_running"
+          ? el(
+              "p",
+              { class: "bar-more quiet small" },
+              prose(state.linkTrouble.fact),
+              " ",
+              el("code", null, visible(state.linkTrouble.code)),
+            )
+          : null,
+      ],
+    );
   }
   if (status?.paused) {
-    return bar("paused", t.agent.paused, t.agent.pausedMeans, [button(t.agent.resume, () => run("pause", () => pause(false)), { kind: "primary", busy: "pause" })], [troubleAt("pause")]);
+    return bar(
+      "paused",
+      t.agent.paused,
+      t.agent.pausedMeans,
+      [button(t.agent.resume, () => run("pause", () => pause(false)), { kind: "primary", busy: "pause" })],
+      [troubleAt("pause")],
+    );
   }
   if (status?.vault.state === "locked" || status?.vault.state === "unavailable") {
     const locked = status.vault.state === "locked";
-    return bar("vault", locked ? t.agent.locked : t.agent.noVault, locked ? t.agent.lockedMeans : t.agent.noVaultMeans, [button(t.agent.lookAgain, () => run("look", load), { busy: "look" })]);
+    return bar(
+      "vault",
+      locked ? t.agent.locked : t.agent.noVault,
+      locked ? t.agent.lockedMeans : t.agent.noVaultMeans,
+      [button(t.agent.lookAgain, () => run("look", load), { busy: "look" })],
+    );
   }
   const asking = state.pending[0];
   if (asking && route.view !== "programs") {
-    return bar("asks", [name(asking.subject.name), " ", t.programs.asksFor, " ", name(asking.account)], "", [
-      button(t.programs.answer, () => run(`ask/${asking.id}`, () => agent("approval.ask", { pending: asking.id })), { kind: "primary", busy: `ask/${asking.id}` }),
-    ], [troubleAt(`ask/${asking.id}`)]);
+    return bar(
+      "asks",
+      [name(asking.subject.name), " ", t.programs.asksFor, " ", name(asking.account)],
+      "",
+      [
+        button(
+          t.programs.answer,
+          () => run(`ask/${asking.id}`, () => agent("approval.ask", { pending: asking.id })),
+          { kind: "primary", busy: `ask/${asking.id}` },
+        ),
+      ],
+      [troubleAt(`ask/${asking.id}`)],
+    );
   }
   const offline = state.accounts.filter((a) => a.state === "offline");
-  if (offline.length > 1 && offline.length === state.accounts.length) return bar("offline", t.agent.offline, t.agent.offlineMeans, []);
+  if (offline.length > 1 && offline.length === state.accounts.length)
+    return bar("offline", t.agent.offline, t.agent.offlineMeans, []);
   const own = state.settings;
   if (own && !own.asked_autostart && own.autostart === "off" && state.accounts.length > 0) {
-    return bar("autostart", t.agent.autostart, t.settings.autostartMeans, [
-      button(t.settings.autostart, () => autostart(true), { busy: "autostart" }),
-      button(t.agent.noAutostart, () => autostart(false), { kind: "link" }),
-    ], [troubleAt("autostart")]);
+    return bar(
+      "autostart",
+      t.agent.autostart,
+      t.settings.autostartMeans,
+      [
+        button(t.settings.autostart, () => autostart(true), { busy: "autostart" }),
+        button(t.agent.noAutostart, () => autostart(false), { kind: "link" }),
+      ],
+      [troubleAt("autostart")],
+    );
   }
   return null;
 }
@@ -142,9 +198,12 @@ function bar(key, fact, means, act, below = []) {
 /** @param {Event} event */
 function heard(event) {
   if (event.kind === "sign_in_changed") onSignIn(event.sign_in);
-  else if (event.kind === "approval_asked") say(t.programs.asked(visible(event.pending.subject.name, 40), visible(event.pending.account, 40)));
-  else if (event.kind === "sign_in_ends") say(`${visible(event.account.name, 40)}: ${t.ends.row(when(event.account.ends_at ?? now(), now()))}`);
-  else if (event.kind === "account_changed" && needsYou(event.account)) say(t.account.needsSaid(visible(event.account.name, 40), t.state[event.account.state]));
+  else if (event.kind === "approval_asked")
+    say(t.programs.asked(visible(event.pending.subject.name, 40), visible(event.pending.account, 40)));
+  else if (event.kind === "sign_in_ends")
+    say(`${visible(event.account.name, 40)}: ${t.ends.row(when(event.account.ends_at ?? now(), now()))}`);
+  else if (event.kind === "account_changed" && needsYou(event.account))
+    say(t.account.needsSaid(visible(event.account.name, 40), t.state[event.account.state]));
 }
 
 /** @param {string} wanted */

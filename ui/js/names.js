@@ -66,6 +66,16 @@ export function onLearned(told) {
 }
 
 /**
+ * Takes over what is known already.
+ * @param {string} address
+ * @param {string} domain
+ */
+export function learn(address, domain) {
+  const host = hostOf(address);
+  if (host && domain) domains.set(host, domain);
+}
+
+/**
  * The registrable domain of a host, when it is known already.
  * @param {string} host
  * @returns {string | undefined}
@@ -135,7 +145,11 @@ export function host(address, how = {}) {
     path ? el("span", { class: "host-rest" }, path) : null,
     shown === ascii
       ? null
-      : [" ", el("span", { class: "host-ascii" }, ascii), mixed(shown) ? [" ", el("span", { class: "warn" }, t.names.mixed)] : null].flat(),
+      : [
+          " ",
+          el("span", { class: "host-ascii" }, ascii),
+          mixed(shown) ? [" ", el("span", { class: "warn" }, t.names.mixed)] : null,
+        ].flat(),
   );
 }
 
@@ -154,7 +168,9 @@ function breakable(host) {
 export function short(address) {
   try {
     const url = new URL(address);
-    return visible(readable(url.hostname) + (url.port ? `:${url.port}` : "") + (url.pathname === "/" ? "" : url.pathname));
+    return visible(
+      readable(url.hostname) + (url.port ? `:${url.port}` : "") + (url.pathname === "/" ? "" : url.pathname),
+    );
   } catch {
     return visible(address);
   }
@@ -172,7 +188,21 @@ export function readable(ascii) {
     .join(".");
 }
 
-const SCRIPTS = ["Latin", "Cyrillic", "Greek", "Armenian", "Hebrew", "Arabic", "Thai", "Georgian", "Cherokee", "Hangul", "Han", "Hiragana", "Katakana"];
+const SCRIPTS = [
+  "Latin",
+  "Cyrillic",
+  "Greek",
+  "Armenian",
+  "Hebrew",
+  "Arabic",
+  "Thai",
+  "Georgian",
+  "Cherokee",
+  "Hangul",
+  "Han",
+  "Hiragana",
+  "Katakana",
+];
 const SCRIPT_OF = SCRIPTS.map((script) => /** @type {const} */ ([script, new RegExp(`\\p{Script=${script}}`, "u")]));
 /** Written together by people who mean well. */
 const TOGETHER = ["Han", "Hiragana", "Katakana", "Hangul"];
@@ -184,7 +214,11 @@ const TOGETHER = ["Han", "Hiragana", "Katakana", "Hangul"];
 export function mixed(host) {
   return host.split(".").some((label) => {
     const found = SCRIPT_OF.filter(([, pattern]) => pattern.test(label)).map(([script]) => script);
-    return found.filter((script) => !TOGETHER.includes(script)).length + (found.some((script) => TOGETHER.includes(script)) ? 1 : 0) > 1;
+    return (
+      found.filter((script) => !TOGETHER.includes(script)).length +
+        (found.some((script) => TOGETHER.includes(script)) ? 1 : 0) >
+      1
+    );
   });
 }
 
@@ -198,7 +232,7 @@ function punycode(input) {
   let n = 128;
   let i = 0;
   let bias = 72;
-  for (let at = split > 0 ? split + 1 : 0; at < input.length; ) {
+  for (let at = split > 0 ? split + 1 : 0; at < input.length;) {
     const before = i;
     for (let weight = 1, k = 36; ; k += 36) {
       const c = input.charCodeAt(at++);

@@ -51,7 +51,9 @@ export function facts(rows, extra = "") {
   return el(
     "dl",
     { class: `facts ${extra}` },
-    rows.filter((row) => row !== null && row !== false).map(([name, value]) => el("div", { key: name }, el("dt", null, name), el("dd", null, value))),
+    rows
+      .filter((row) => row !== null && row !== false)
+      .map(([name, value]) => el("div", { key: name }, el("dt", null, name), el("dd", null, value))),
   );
 }
 
@@ -73,7 +75,9 @@ export function scopes(list) {
   return el(
     "ul",
     { class: "scopes" },
-    list.map((scope) => el("li", null, el("bdi", { title: scope.length > 60 ? visible(scope, 1000) : null }, visible(scope, 60)))),
+    list.map((scope) =>
+      el("li", null, el("bdi", { title: scope.length > 60 ? visible(scope, 1000) : null }, visible(scope, 60))),
+    ),
   );
 }
 
@@ -100,17 +104,42 @@ export function troubleBox(trouble, how = {}) {
     el("p", { class: "trouble-fact" }, prose(trouble.fact)),
     trouble.next ? el("p", { class: "trouble-next" }, prose(trouble.next)) : null,
     how.act || how.close
-      ? el("div", { class: "row-buttons" }, how.act ?? null, how.close ? button(t.close, how.close, { kind: "link" }) : null)
+      ? el(
+          "div",
+          { class: "row-buttons" },
+          how.act ?? null,
+          how.close ? button(t.close, how.close, { kind: "link" }) : null,
+        )
       : null,
     el(
       "details",
       { class: "more" },
       el("summary", null, t.details),
-      facts([
-        [t.trouble.code, el("code", null, visible(trouble.code))],
-        ...details.map(([key, value]) => /** @type {[string, Child]} */ ([visible(key, 40), visible(typeof value === "string" ? value : JSON.stringify(value), 600)])),
-      ], "facts-small"),
-      button(t.copy, () => copy([`${trouble.fact} [${trouble.code}]`, trouble.next, ...details.map(([k, v]) => `${k}: ${typeof v === "string" ? v : JSON.stringify(v)}`)].join("\n")), { kind: "link" }),
+      facts(
+        [
+          [t.trouble.code, el("code", null, visible(trouble.code))],
+          ...details.map(
+            ([key, value]) =>
+              /** @type {[string, Child]} */ ([
+                visible(key, 40),
+                visible(typeof value === "string" ? value : JSON.stringify(value), 600),
+              ]),
+          ),
+        ],
+        "facts-small",
+      ),
+      button(
+        t.copy,
+        () =>
+          copy(
+            [
+              `${trouble.fact} [${trouble.code}]`,
+              trouble.next,
+              ...details.map(([k, v]) => `${k}: ${typeof v === "string" ? v : JSON.stringify(v)}`),
+            ].join("\n"),
+          ),
+        { kind: "link" },
+      ),
     ),
   );
 }
@@ -122,7 +151,13 @@ export function troubleBox(trouble, how = {}) {
  */
 export function troubleAt(key, act) {
   const trouble = troubleOf(key);
-  return trouble ? el("div", { key: `trouble/${key}`, role: "alert" }, troubleBox(trouble, { act: act ?? remedy(trouble), close: () => forgive(key) })) : null;
+  return trouble
+    ? el(
+        "div",
+        { key: `trouble/${key}`, role: "alert" },
+        troubleBox(trouble, { act: act ?? remedy(trouble), close: () => forgive(key) }),
+      )
+    : null;
 }
 
 /** @param {string} text */

@@ -29,12 +29,23 @@ export function programs(present) {
       el("h1", { tabindex: -1, "data-arrive": true }, t.nav.programs),
       el("p", { class: "lead" }, t.programs.lead[state.status?.approvals ?? "window"]),
       state.pending.length > 0 ? waiting(present) : null,
-      nothing
-        ? el("p", { class: "quiet", key: "nothing" }, t.programs.nothing)
+      nothing ? el("p", { class: "quiet", key: "nothing" }, t.programs.nothing) : null,
+      yes.length > 0
+        ? el(
+            "section",
+            { class: "part", key: "yes", "aria-labelledby": "yes-title" },
+            el("h2", { id: "yes-title" }, t.programs.may),
+            groups(yes, present),
+          )
         : null,
-      yes.length > 0 ? el("section", { class: "part", key: "yes", "aria-labelledby": "yes-title" }, el("h2", { id: "yes-title" }, t.programs.may), groups(yes, present)) : null,
       never.length > 0
-        ? el("section", { class: "part", key: "never", "aria-labelledby": "never-title" }, el("h2", { id: "never-title" }, t.programs.never), el("p", { class: "quiet" }, t.programs.neverMeans), groups(never, present))
+        ? el(
+            "section",
+            { class: "part", key: "never", "aria-labelledby": "never-title" },
+            el("h2", { id: "never-title" }, t.programs.never),
+            el("p", { class: "quiet" }, t.programs.neverMeans),
+            groups(never, present),
+          )
         : null,
     ),
   ];
@@ -46,7 +57,11 @@ function waiting(present) {
     "section",
     { class: "part", key: "waiting", "aria-labelledby": "waiting-title" },
     el("h2", { id: "waiting-title" }, t.programs.waiting),
-    el("ul", { class: "entries" }, state.pending.map((p) => question(p, present))),
+    el(
+      "ul",
+      { class: "entries" },
+      state.pending.map((p) => question(p, present)),
+    ),
   );
 }
 
@@ -63,7 +78,15 @@ function question(pending, present) {
     el(
       "div",
       { class: "entry-text" },
-      el("p", null, el("strong", null, name(pending.subject.name)), " ", t.programs.asksFor, " ", el("strong", null, name(pending.account))),
+      el(
+        "p",
+        null,
+        el("strong", null, name(pending.subject.name)),
+        " ",
+        t.programs.asksFor,
+        " ",
+        el("strong", null, name(pending.account)),
+      ),
       el("p", { class: "quiet" }, chain(pending), " · ", t.programs.waits(about(pending.expires_at - present))),
       troubleAt(key),
     ),
@@ -105,8 +128,23 @@ function groups(list, present) {
       return el(
         "li",
         { key, class: "group" },
-        el("div", { class: "group-head" }, tile(first.subject.name), el("div", null, el("h3", null, subject(first.subject)), el("p", { class: "quiet small path" }, visible(first.subject.program, 300)), signer(first.subject))),
-        el("ul", { class: "entries" }, group.map((a) => entry(a, present))),
+        el(
+          "div",
+          { class: "group-head" },
+          tile(first.subject.name),
+          el(
+            "div",
+            null,
+            el("h3", null, subject(first.subject)),
+            el("p", { class: "quiet small path" }, visible(first.subject.program, 300)),
+            signer(first.subject),
+          ),
+        ),
+        el(
+          "ul",
+          { class: "entries" },
+          group.map((a) => entry(a, present)),
+        ),
       );
     }),
   );
@@ -142,16 +180,32 @@ function entry(approval, present) {
     el(
       "div",
       { class: "entry-text" },
-      el("p", null, el("span", { class: "strong" }, name(approval.account)), never ? "" : [" · ", el("span", { class: "quiet" }, until(approval, present))]),
+      el(
+        "p",
+        null,
+        el("span", { class: "strong" }, name(approval.account)),
+        never ? "" : [" · ", el("span", { class: "quiet" }, until(approval, present))],
+      ),
       never ? null : approval.scopes ? scopes(approval.scopes) : el("p", { class: "quiet" }, t.scopes.all),
-      el("p", { class: "quiet small" }, never ? t.programs.refusedSince(ago(approval.granted_at, present)) : approval.last_used_at ? t.programs.lastUsed(ago(approval.last_used_at, present)) : t.programs.neverUsed),
+      el(
+        "p",
+        { class: "quiet small" },
+        never
+          ? t.programs.refusedSince(ago(approval.granted_at, present))
+          : approval.last_used_at
+            ? t.programs.lastUsed(ago(approval.last_used_at, present))
+            : t.programs.neverUsed,
+      ),
       troubleAt(key),
     ),
     approval.source === "policy"
       ? el("span", { class: "quiet small" }, t.programs.policy)
       : button(never ? t.programs.askAgain : t.programs.takeBack, () => remove(approval, key), {
           busy: key,
-          name: (never ? t.programs.askAgainName : t.programs.takeBackName)(visible(approval.subject.name, 40), visible(approval.account, 40)),
+          name: (never ? t.programs.askAgainName : t.programs.takeBackName)(
+            visible(approval.subject.name, 40),
+            visible(approval.account, 40),
+          ),
         }),
   );
 }

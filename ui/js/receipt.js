@@ -22,12 +22,30 @@ export function receipt(receipt, present) {
   const open = receipt.lines.filter((line) => line.outcome !== "confirmed" && line.outcome !== "none").length;
   return el(
     "article",
-    { class: "detail", key: `receipt/${receipt.account}/${receipt.signed_out_at}`, "aria-labelledby": "detail-title" },
+    {
+      class: "detail",
+      key: `receipt/${receipt.account}/${receipt.signed_out_at}`,
+      "aria-labelledby": "detail-title",
+    },
     el("div", { class: "back" }, button(t.back, back, { kind: "link" })),
-    el("h2", { id: "detail-title", class: "title", tabindex: -1, "data-arrive": true }, t.receipt.title, " ", name(receipt.account)),
+    el(
+      "h2",
+      { id: "detail-title", class: "title", tabindex: -1, "data-arrive": true },
+      t.receipt.title,
+      " ",
+      name(receipt.account),
+    ),
     el("p", { class: "quiet" }, host(receipt.server, { path: true }), " · ", time(receipt.signed_out_at, present)),
     receiptLines(receipt, present),
-    el("p", { class: "quiet" }, open === 0 ? t.receipt.whole(owner(receipt.issuer)) : receipt.lines.some((line) => line.outcome === "queued") ? t.receipt.queue : t.receipt.open),
+    el(
+      "p",
+      { class: "quiet" },
+      open === 0
+        ? t.receipt.whole(owner(receipt.issuer))
+        : receipt.lines.some((line) => line.outcome === "queued")
+          ? t.receipt.queue
+          : t.receipt.open,
+    ),
     el(
       "div",
       { class: "row-buttons" },
@@ -50,8 +68,18 @@ export function receiptLines(receipt, present) {
         "li",
         { class: `receipt-${line.outcome}` },
         el("span", { class: "receipt-mark", "aria-hidden": "true" }, MARKS[line.outcome]),
-        el("span", { class: "receipt-what" }, el("span", { class: "unseen" }, `${t.receipt.outcome[line.outcome]}: `), what(line, present)),
-        el("span", { class: "receipt-proof" }, proof(line), line.at ? [proof(line) ? " · " : "", time(line.at, present)] : null),
+        el(
+          "span",
+          { class: "receipt-what" },
+          el("span", { class: "unseen" }, `${t.receipt.outcome[line.outcome]}: `),
+          what(line, present),
+        ),
+        el(
+          "span",
+          { class: "receipt-proof" },
+          proof(line),
+          line.at ? [proof(line) ? " · " : "", time(line.at, present)] : null,
+        ),
       ),
     ),
   );
@@ -103,6 +131,10 @@ function asText(receipt, present) {
   return [
     `${t.receipt.title} ${visible(receipt.account)}`,
     `${visible(receipt.server)}, ${stamp(receipt.signed_out_at)}`,
-    ...receipt.lines.map((line) => [MARKS[line.outcome], what(line, present), proof(line) ? `(${proof(line)})` : "", line.at ? stamp(line.at) : ""].filter(Boolean).join(" ")),
+    ...receipt.lines.map((line) =>
+      [MARKS[line.outcome], what(line, present), proof(line) ? `(${proof(line)})` : "", line.at ? stamp(line.at) : ""]
+        .filter(Boolean)
+        .join(" "),
+    ),
   ].join("\n");
 }

@@ -64,7 +64,9 @@ export function parts(account, present, paused) {
   if (paused) return { head: t.ring.paused, tail: t.ring.pausedTail };
   const next = account.next_rotation_at;
   if (next !== undefined) {
-    return next > present ? { head: about(next - present), tail: t.ring.renews } : { head: t.ring.now, tail: t.ring.renews };
+    return next > present
+      ? { head: about(next - present), tail: t.ring.renews }
+      : { head: t.ring.now, tail: t.ring.renews };
   }
   if (ends === undefined) return { head: t.ring.endless, tail: t.ring.endlessTail };
   if (ends > present) return { head: about(ends - present), tail: t.ring.thenYou };
@@ -100,9 +102,18 @@ export function ring(account, present, paused, how = {}) {
   const place = `${account.id}${how.big ? "/big" : ""}`;
   const before = drawn.get(place);
   const moment = performance.now();
-  if (before?.generation !== account.generation) drawn.set(place, { generation: account.generation, since: before ? moment : -SWEEP });
+  if (before?.generation !== account.generation)
+    drawn.set(place, { generation: account.generation, since: before ? moment : -SWEEP });
   const renewed = account.state === "ready" && moment - (drawn.get(place)?.since ?? -SWEEP) < SWEEP;
-  const kind = needsYou(account) ? "needs" : account.state === "offline" ? "offline" : account.state === "leaving" ? "empty" : paused ? "paused" : "well";
+  const kind = needsYou(account)
+    ? "needs"
+    : account.state === "offline"
+      ? "offline"
+      : account.state === "leaving"
+        ? "empty"
+        : paused
+          ? "paused"
+          : "well";
   const part = kind === "needs" || kind === "empty" ? 0 : (left(account, present) ?? 1);
   return draw(kind, part, {
     // the generation is in the key, so that each new token makes a new ring, which sweeps once
@@ -150,7 +161,8 @@ export function draw(kind, part, how = {}) {
 /** @param {string} kind */
 function mark(kind) {
   if (kind === "needs") return svg("path", { class: "ring-mark", d: "M16 9.5v8M16 21.8v.4" });
-  if (kind === "asking") return svg("path", { class: "ring-mark", d: "M12.6 13a3.5 3.5 0 1 1 5 3.1c-1.1.6-1.6 1.2-1.6 2.4M16 22.2v.3" });
+  if (kind === "asking")
+    return svg("path", { class: "ring-mark", d: "M12.6 13a3.5 3.5 0 1 1 5 3.1c-1.1.6-1.6 1.2-1.6 2.4M16 22.2v.3" });
   if (kind === "paused") return svg("path", { class: "ring-mark", d: "M13 12v8M19 12v8" });
   if (kind === "offline") return svg("path", { class: "ring-mark", d: "M11 21 21 11" });
   return null;
@@ -167,8 +179,16 @@ export function life(account, present, paused) {
   const until = account.next_rotation_at ?? account.expires_at;
   return el(
     "div",
-    { class: `life${needsYou(account) ? " life-needs" : ""}`, title: until === undefined ? null : t.ring.until(when(until, present)) },
-    el("p", { class: "life-words" }, el("strong", null, head), tail ? el("span", { class: "quiet small" }, tail) : null),
+    {
+      class: `life${needsYou(account) ? " life-needs" : ""}`,
+      title: until === undefined ? null : t.ring.until(when(until, present)),
+    },
+    el(
+      "p",
+      { class: "life-words" },
+      el("strong", null, head),
+      tail ? el("span", { class: "quiet small" }, tail) : null,
+    ),
     ring(account, present, paused, { big: true }),
   );
 }

@@ -59,7 +59,12 @@ export function isWide() {
 
 /** Out of what stands beside the list. */
 export function back() {
-  const key = route.pane.kind === "account" ? `account/${route.pane.id}` : route.pane.kind === "sign_in" ? `sign_in/${route.pane.id}` : "";
+  const key =
+    route.pane.kind === "account"
+      ? `account/${route.pane.id}`
+      : route.pane.kind === "sign_in"
+        ? `sign_in/${route.pane.id}`
+        : "";
   route.pane = { kind: "none" };
   focusWanted = false;
   afterwards(() => {

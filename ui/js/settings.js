@@ -36,7 +36,13 @@ export function settings(present) {
         own ? autostart(own.autostart) : null,
         troubleAt("autostart"),
         status
-          ? toggle("pause", t.settings.pause, status.paused ? t.settings.pausedMeans : t.settings.pauseMeans, status.paused, (on) => pause(on))
+          ? toggle(
+              "pause",
+              t.settings.pause,
+              status.paused ? t.settings.pausedMeans : t.settings.pauseMeans,
+              status.paused,
+              (on) => pause(on),
+            )
           : null,
         troubleAt("pause"),
       ),
@@ -45,8 +51,16 @@ export function settings(present) {
         "section",
         { class: "part", key: "links" },
         el("h2", null, t.settings.links),
-        own ? el("p", { class: own.scheme.state === "foreign" ? "amber" : "" }, scheme(own.scheme.state, own.scheme.program ?? "")) : null,
-        own && own.scheme.state !== "ours" ? el("div", { class: "row-buttons" }, button(t.settings.takeScheme, takeScheme, { busy: "scheme" })) : null,
+        own
+          ? el(
+              "p",
+              { class: own.scheme.state === "foreign" ? "amber" : "" },
+              scheme(own.scheme.state, own.scheme.program ?? ""),
+            )
+          : null,
+        own && own.scheme.state !== "ours"
+          ? el("div", { class: "row-buttons" }, button(t.settings.takeScheme, takeScheme, { busy: "scheme" }))
+          : null,
         troubleAt("scheme"),
         own?.tray === "missing" ? el("p", { class: "quiet" }, t.settings.noTray) : null,
       ),
@@ -55,7 +69,9 @@ export function settings(present) {
         { class: "part", key: "approvals" },
         el("h2", null, t.settings.asking),
         status ? el("p", null, t.settings.approvals[status.approvals]) : null,
-        status?.policy_mistake ? el("p", { class: "amber" }, t.settings.policyMistake, " ", visible(status.policy_mistake)) : null,
+        status?.policy_mistake
+          ? el("p", { class: "amber" }, t.settings.policyMistake, " ", visible(status.policy_mistake))
+          : null,
       ),
       el("section", { class: "part", key: "paths" }, el("h2", null, t.settings.paths), paths()),
       el(
@@ -64,10 +80,24 @@ export function settings(present) {
         el("h2", null, t.settings.about),
         facts([
           [t.settings.version, own ? visible(own.version) : "–"],
-          status ? [t.settings.agent, t.settings.agentSaid(visible(status.version), status.pid, when(status.started_at, present))] : null,
+          status
+            ? [
+                t.settings.agent,
+                t.settings.agentSaid(visible(status.version), status.pid, when(status.started_at, present)),
+              ]
+            : null,
           status ? [t.settings.vault, t.vault(status.vault.kind, status.vault.state)] : null,
-          status && status.revocations_queued > 0 ? [t.settings.queued, t.settings.queuedSaid(status.revocations_queued)] : null,
+          status && status.revocations_queued > 0
+            ? [t.settings.queued, t.settings.queuedSaid(status.revocations_queued)]
+            : null,
         ]),
+        el(
+          "div",
+          { class: "row-buttons" },
+          button(t.settings.quit, () => run("quit", () => shell("quit", {})), { busy: "quit" }),
+          el("span", { class: "quiet small" }, t.settings.quitMeans),
+        ),
+        troubleAt("quit"),
       ),
     ),
   ];
@@ -113,7 +143,12 @@ function toggle(key, label, means, on, set) {
         run(key, () => set(wanted));
       },
     }),
-    el("div", null, el("label", { for: `set-${key}` }, label), el("p", { class: "quiet small", id: `set-${key}-means` }, means)),
+    el(
+      "div",
+      null,
+      el("label", { for: `set-${key}` }, label),
+      el("p", { class: "quiet small", id: `set-${key}-means` }, means),
+    ),
   );
 }
 
@@ -147,10 +182,22 @@ function paths() {
       all.flatMap(([what, path]) =>
         path === undefined
           ? []
-          : [/** @type {[string, Node[]]} */ ([
-              t.settings.path[what],
-              [copyable(path, t.settings.path[what]), ...(what === "socket" ? [] : [button(t.open, () => run("open_path", () => shell("open_path", { what })), { kind: "link", name: t.settings.openName(t.settings.path[what]) })])],
-            ])],
+          : [
+              /** @type {[string, Node[]]} */ ([
+                t.settings.path[what],
+                [
+                  copyable(path, t.settings.path[what]),
+                  ...(what === "socket"
+                    ? []
+                    : [
+                        button(t.open, () => run("open_path", () => shell("open_path", { what })), {
+                          kind: "link",
+                          name: t.settings.openName(t.settings.path[what]),
+                        }),
+                      ]),
+                ],
+              ]),
+            ],
       ),
       "facts-paths",
     ),
@@ -169,11 +216,20 @@ async function examine() {
 function examination() {
   const busy = isBusy("doctor");
   return [
-    el("div", { class: "part-head" }, el("h2", { id: "doctor-title" }, t.doctor.title), button(t.doctor.again, examine, { kind: "link", busy: "doctor" })),
+    el(
+      "div",
+      { class: "part-head" },
+      el("h2", { id: "doctor-title" }, t.doctor.title),
+      button(t.doctor.again, examine, { kind: "link", busy: "doctor" }),
+    ),
     troubleAt("doctor"),
     doctor
       ? [
-          el("p", { class: doctor.problems > 0 ? "amber" : "" }, doctor.problems === 0 ? t.doctor.well : t.doctor.problems(doctor.problems)),
+          el(
+            "p",
+            { class: doctor.problems > 0 ? "amber" : "" },
+            doctor.problems === 0 ? t.doctor.well : t.doctor.problems(doctor.problems),
+          ),
           el("ul", { class: "checks" }, [...doctor.checks].sort((a, b) => rank(a) - rank(b)).map(check)),
         ]
       : busy
@@ -193,7 +249,17 @@ function check(check) {
     "li",
     { class: `check check-${check.verdict}`, key: `${check.name}/${check.said}` },
     el("span", { class: "check-mark", "aria-hidden": "true" }, { problem: "!", note: "·", ok: "✓" }[check.verdict]),
-    el("span", { class: "check-name" }, el("span", { class: "unseen" }, `${t.doctor.verdict[check.verdict]}: `), visible(check.name)),
-    el("div", null, el("p", null, prose(check.said)), check.next ? el("p", { class: "quiet" }, prose(check.next)) : null),
+    el(
+      "span",
+      { class: "check-name" },
+      el("span", { class: "unseen" }, `${t.doctor.verdict[check.verdict]}: `),
+      visible(check.name),
+    ),
+    el(
+      "div",
+      null,
+      el("p", null, prose(check.said)),
+      check.next ? el("p", { class: "quiet" }, prose(check.next)) : null,
+    ),
   );
 }

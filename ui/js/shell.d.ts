@@ -49,8 +49,8 @@ export interface Settings {
   tray: "there" | "missing";
 }
 
-/** A question of the consent window, with the program's icon when the system has one. */
-export type Question = PendingApproval & { icon?: string | null };
+/** A question of the consent window, with the program's icon when the system has one, and whose the server's host is. */
+export type Question = PendingApproval & { icon?: string | null; domain?: string | null };
 
 /** The shell's own commands. */
 export interface Commands {
@@ -62,6 +62,7 @@ export interface Commands {
   set_autostart: { args: { on: boolean }; result: object };
   open_path: { args: { what: "config" | "data" | "log" }; result: object };
   start_agent: { args: object; result: object };
+  quit: { args: object; result: unknown };
   take_scheme: { args: object; result: object };
   copy_text: { args: { text: string }; result: object };
   registrable_domain: { args: { host: string }; result: string };

@@ -3,6 +3,7 @@
 // Invariant: the address of the issuer's page never comes here; the shell takes it from the agent and opens it, and only
 // when a person pressed the button. What a person began lives in the agent: this page can be left and found again.
 
+import { again, mine, note } from "./begun.js";
 import { agent, ofFault, shell } from "./bridge.js";
 import { isBusy, run } from "./busy.js";
 import { el } from "./dom.js";
@@ -10,49 +11,29 @@ import { say } from "./live.js";
 import { host, hostOf, owner, readable, visible } from "./names.js";
 import { button, facts, scopes, spinner, troubleAt, troubleBox } from "./parts.js";
 import { back, open, route } from "./router.js";
-import { changed, forget, state } from "./store.js";
+import { changed, forget } from "./store.js";
 import { t } from "./texts.js";
+import { failed } from "./sign_in_end.js";
 import { about } from "./time.js";
 
-/** @import { BrowserStep, RedirectChoice, RedirectKind, SignIn, SignInStart } from "./api.d.ts" */
+/** @import { BrowserStep, RedirectChoice, RedirectKind, SignIn } from "./api.d.ts" */
 /** @import { Browser } from "./shell.d.ts" */
 
 /** After this long without an answer, the other way is offered. */
 const DOUBT = 45;
 
-/**
- * What was done here with a sign-in: how it was begun (without its secrets), when the browser was opened.
- * @type {Map<string, { params?: SignInStart, openedAt?: number, copied?: boolean, doubt?: boolean }>}
- */
-const mine = new Map();
 /** @type {Browser[] | null} */
 let browsers = null;
 let browser = "";
-
-/**
- * Begins a sign-in and shows it.
- * @param {string} key where it is said when that does not work
- * @param {SignInStart} params
- */
-export async function startSignIn(key, params) {
-  const started = await run(key, () => agent("sign_in.start", params));
-  if (!started) return;
-  const { client_secret: _, registration_token: __, ...kept } = params;
-  mine.set(started.sign_in, { params: kept });
-  if (!state.signIns.some((s) => s.sign_in === started.sign_in)) {
-    const list = await run("sign_in.list", () => agent("sign_in.list", {}));
-    const known = new Set(state.signIns.map((s) => s.sign_in));
-    if (list) state.signIns = [...state.signIns, ...list.sign_ins.filter((s) => !known.has(s.sign_in))];
-  }
-  open({ kind: "sign_in", id: started.sign_in });
-}
 
 /**
  * Where it is, in a few words, for the list.
  * @param {SignIn} signIn
  */
 export function where(signIn) {
-  return signIn.progress.step === "browser" && mine.get(signIn.sign_in)?.openedAt ? t.step.waiting : t.step[signIn.progress.step];
+  return signIn.progress.step === "browser" && mine.get(signIn.sign_in)?.openedAt
+    ? t.step.waiting
+    : t.step[signIn.progress.step];
 }
 
 /**
@@ -85,7 +66,11 @@ export function signIn(signIn, present) {
     el("div", { class: "back" }, button(t.back, back, { kind: "link" })),
     el("h2", { id: "detail-title", class: "title", tabindex: -1, "data-arrive": true }, title),
     steps(signIn),
-    step.step === "browser" ? found(signIn, step, present) : step.step === "failed" ? failed(signIn) : working(signIn),
+    step.step === "browser"
+      ? found(signIn, step, present)
+      : step.step === "failed"
+        ? failed(signIn)
+        : working(signIn),
   );
 }
 
@@ -95,13 +80,19 @@ export function signIn(signIn, present) {
  */
 function steps(signIn) {
   const order = ["look", "browser", "store"];
-  const at = { discovering: 0, registering: 0, browser: 1, exchanging: 2, storing: 2, done: 3, failed: -1 }[signIn.progress.step];
+  const at = { discovering: 0, registering: 0, browser: 1, exchanging: 2, storing: 2, done: 3, failed: -1 }[
+    signIn.progress.step
+  ];
   if (at < 0) return null;
   return el(
     "ol",
     { class: "steps", "aria-label": t.signIn.steps },
     order.map((word, i) =>
-      el("li", { class: i < at ? "step-done" : i === at ? "step-now" : "", "aria-current": i === at ? "step" : null }, t.signIn.step[/** @type {"look" | "browser" | "store"} */ (word)]),
+      el(
+        "li",
+        { class: i < at ? "step-done" : i === at ? "step-now" : "", "aria-current": i === at ? "step" : null },
+        t.signIn.step[/** @type {"look" | "browser" | "store"} */ (word)],
+      ),
     ),
   );
 }
@@ -109,7 +100,12 @@ function steps(signIn) {
 /** @param {SignIn} signIn */
 function working(signIn) {
   const step = signIn.progress;
-  const text = step.step === "registering" ? t.signIn.registering(owner(step.issuer)) : step.step === "discovering" ? t.signIn.discovering(readable(hostOf(signIn.server))) : t.step[step.step];
+  const text =
+    step.step === "registering"
+      ? t.signIn.registering(owner(step.issuer))
+      : step.step === "discovering"
+        ? t.signIn.discovering(readable(hostOf(signIn.server)))
+        : t.step[step.step];
   return el(
     "div",
     { key: "working" },
@@ -134,7 +130,15 @@ function found(signIn, step, present) {
   return el(
     "div",
     { key: "found" },
-    step.refused ? el("div", { class: "notice notice-needs", role: "alert" }, el("h3", null, t.signIn.refused), troubleBox(ofFault(step.refused)), el("p", { class: "quiet" }, t.signIn.stillWaits)) : null,
+    step.refused
+      ? el(
+          "div",
+          { class: "notice notice-needs", role: "alert" },
+          el("h3", null, t.signIn.refused),
+          troubleBox(ofFault(step.refused)),
+          el("p", { class: "quiet" }, t.signIn.stillWaits),
+        )
+      : null,
     facts([
       [t.signIn.server, host(step.server, { path: true })],
       [t.signIn.issuer, host(step.issuer)],
@@ -149,14 +153,32 @@ function found(signIn, step, present) {
       "div",
       { class: "row-buttons" },
       browsers && browsers.length > 1 ? chooser() : null,
-      button(opened ? t.signIn.openAgain : t.signIn.open, () => openBrowser(id), { kind: opened ? "plain" : "primary", busy: `open/${id}`, id: "open-browser" }),
+      button(opened ? t.signIn.openAgain : t.signIn.open, () => openBrowser(id), {
+        kind: opened ? "plain" : "primary",
+        busy: `open/${id}`,
+        id: "open-browser",
+      }),
       button(my.copied ? t.signIn.copied : t.signIn.copy, () => copyLink(id), { busy: `link/${id}` }),
     ),
     troubleAt(`open/${id}`),
     troubleAt(`link/${id}`),
     troubleAt(`cancel/${id}`),
-    el("div", { class: "row-buttons row-quiet" }, el("p", { class: "quiet small grow" }, t.signIn.givenUp(about(step.expires_at - present))), anotherButton(signIn), cancelButton(signIn)),
-    doubt ? otherWay(signIn, step) : opened ? el("p", null, button(t.signIn.nothing, () => note(id, { doubt: true }), { kind: "link" })) : null,
+    el(
+      "div",
+      { class: "row-buttons row-quiet" },
+      el("p", { class: "quiet small grow" }, t.signIn.givenUp(about(step.expires_at - present))),
+      anotherButton(signIn),
+      cancelButton(signIn),
+    ),
+    doubt
+      ? otherWay(signIn, step)
+      : opened
+        ? el(
+            "p",
+            null,
+            button(t.signIn.nothing, () => note(id, { doubt: true }), { kind: "link" }),
+          )
+        : null,
   );
 }
 
@@ -188,18 +210,11 @@ async function readBrowsers() {
   }
 }
 
-/**
- * @param {string} id
- * @param {{ openedAt?: number, copied?: boolean, doubt?: boolean }} what
- */
-function note(id, what) {
-  mine.set(id, { ...mine.get(id), ...what });
-  changed();
-}
-
 /** @param {string} id */
 async function openBrowser(id) {
-  const done = await run(`open/${id}`, () => shell("open_browser", browser ? { sign_in: id, browser } : { sign_in: id }));
+  const done = await run(`open/${id}`, () =>
+    shell("open_browser", browser ? { sign_in: id, browser } : { sign_in: id }),
+  );
   if (!done) return;
   begun(id, {});
   say(t.signIn.waiting);
@@ -256,10 +271,15 @@ function otherWay(signIn, step) {
           "div",
           { class: "split" },
           el("p", null, t.signIn.otherMeans(way[1])),
-          button(t.signIn.other, () => run(`other/${id}`, async () => {
-            await agent("sign_in.redirect", { sign_in: id, kind: way[0] });
-            mine.set(id, { params: mine.get(id)?.params });
-          }), { busy: `other/${id}` }),
+          button(
+            t.signIn.other,
+            () =>
+              run(`other/${id}`, async () => {
+                await agent("sign_in.redirect", { sign_in: id, kind: way[0] });
+                mine.set(id, { params: mine.get(id)?.params });
+              }),
+            { busy: `other/${id}` },
+          ),
         )
       : el("p", null, t.signIn.noOther),
     troubleAt(`other/${id}`),
@@ -279,8 +299,24 @@ function otherWay(signIn, step) {
         },
       },
       el("label", { class: "label", for: "paste" }, t.signIn.paste),
-      el("textarea", { id: "paste", class: "field", rows: 2, maxlength: 16384, spellcheck: "false", autocomplete: "off", placeholder: t.signIn.pastePlaceholder }),
-      el("div", { class: "row-buttons" }, el("button", { type: "submit", class: "button button-plain", "aria-busy": isBusy(`paste/${id}`) ? "true" : null }, t.signIn.pasteGo)),
+      el("textarea", {
+        id: "paste",
+        class: "field",
+        rows: 2,
+        maxlength: 16384,
+        spellcheck: "false",
+        autocomplete: "off",
+        placeholder: t.signIn.pastePlaceholder,
+      }),
+      el(
+        "div",
+        { class: "row-buttons" },
+        el(
+          "button",
+          { type: "submit", class: "button button-plain", "aria-busy": isBusy(`paste/${id}`) ? "true" : null },
+          t.signIn.pasteGo,
+        ),
+      ),
       troubleAt(`paste/${id}`),
     ),
   );
@@ -293,81 +329,24 @@ function otherWay(signIn, step) {
 function anotherButton(signIn) {
   const params = mine.get(signIn.sign_in)?.params;
   if (!params || params.client_id || params.prompt) return null;
-  return button(t.signIn.another, () => again(signIn, { ...params, prompt: "select_account" }), { kind: "link", busy: `again/${signIn.sign_in}` });
-}
-
-/**
- * @param {SignIn} signIn
- * @param {SignInStart} params
- */
-async function again(signIn, params) {
-  const id = signIn.sign_in;
-  if (signIn.progress.step !== "failed") await run(`cancel/${id}`, () => agent("sign_in.cancel", { sign_in: id }));
-  forget(id);
-  mine.delete(id);
-  await startSignIn(`again/${id}`, params);
+  return button(t.signIn.another, () => again(signIn, { ...params, prompt: "select_account" }), {
+    kind: "link",
+    busy: `again/${signIn.sign_in}`,
+  });
 }
 
 /** @param {SignIn} signIn */
 function cancelButton(signIn) {
   const id = signIn.sign_in;
-  return button(t.cancel, async () => {
-    const done = await run(`cancel/${id}`, () => agent("sign_in.cancel", { sign_in: id }));
-    if (!done) return;
-    mine.delete(id);
-    forget(id);
-    back();
-  }, { kind: "link", busy: `cancel/${id}`, name: t.signIn.cancel });
-}
-
-/** @param {string} person */
-function hint(person) {
-  return person ? { login_hint: person } : {};
-}
-
-/** @param {SignIn} signIn */
-function failed(signIn) {
-  const step = signIn.progress;
-  if (step.step !== "failed") return null;
-  const id = signIn.sign_in;
-  const error = ofFault(step.error);
-  const params = mine.get(id)?.params;
-  const account = state.accounts.find((a) => a.name === signIn.name);
-  const close = () => {
-    mine.delete(id);
-    forget(id);
-    back();
-  };
-  const closeButton = button(t.close, close, { kind: "link" });
-  if (error.code === "another_person" && account) {
-    const older = String(step.error.data.detail?.["old"] ?? account.label ?? "");
-    const newer = String(step.error.data.detail?.["new"] ?? "");
-    return el(
-      "section",
-      { class: "notice notice-needs", key: "another", role: "alert" },
-      el("h3", null, t.another.title),
-      facts([
-        [t.another.was, el("bdi", null, visible(older))],
-        [t.another.is, el("bdi", null, visible(newer))],
-      ]),
-      el("p", null, t.another.means),
-      el(
-        "div",
-        { class: "row-buttons" },
-        button(t.another.same(visible(older, 40)), () => again(signIn, { account: account.id, prompt: "select_account", ...hint(older) }), { kind: "primary", busy: `again/${id}` }),
-        button(t.another.both, () => again(signIn, { url: account.server, prompt: "select_account", ...hint(newer) }), { busy: `again/${id}` }),
-        button(t.another.replace, () => again(signIn, { account: account.id, replace: true, ...hint(newer) }), { busy: `again/${id}` }),
-        closeButton,
-      ),
-    );
-  }
-  const cancelled = error.code === "sign_in_cancelled";
-  const retry = params && !params.client_id ? params : account ? { account: account.id } : { url: signIn.server };
-  return el(
-    "div",
-    { key: "failed" },
-    cancelled ? el("p", { class: "lead" }, error.fact) : troubleBox(error),
-    el("div", { class: "row-buttons" }, button(t.again, () => again(signIn, retry), { kind: "primary", busy: `again/${id}` }), closeButton),
-    troubleAt(`again/${id}`),
+  return button(
+    t.cancel,
+    async () => {
+      const done = await run(`cancel/${id}`, () => agent("sign_in.cancel", { sign_in: id }));
+      if (!done) return;
+      mine.delete(id);
+      forget(id);
+      back();
+    },
+    { kind: "link", busy: `cancel/${id}`, name: t.signIn.cancel },
   );
 }

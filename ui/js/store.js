@@ -123,7 +123,9 @@ export async function load() {
     state.accounts = accounts.accounts;
     state.standing = approvals.standing;
     state.pending = approvals.pending;
-    const ended = state.signIns.filter((s) => isEnd(s) && !signIns.sign_ins.some((other) => other.sign_in === s.sign_in));
+    const ended = state.signIns.filter(
+      (s) => isEnd(s) && !signIns.sign_ins.some((other) => other.sign_in === s.sign_in),
+    );
     state.signIns = [...signIns.sign_ins.filter((s) => !seen.has(s.sign_in)), ...ended];
     state.link = "up";
     state.linkTrouble = null;
@@ -165,7 +167,8 @@ export async function loadAudit() {
   }
   changed();
   const today = dayBegan(now());
-  for (let i = 0; i < TODAY && !state.auditWhole && !state.auditTrouble && (state.audit[0]?.at ?? 0) > today; i += 1) await earlier(1000);
+  for (let i = 0; i < TODAY && !state.auditWhole && !state.auditTrouble && (state.audit[0]?.at ?? 0) > today; i += 1)
+    await earlier(1000);
 }
 
 /**
@@ -202,7 +205,10 @@ function told(message) {
     wanted(message.view);
   } else if (message.type === "audit") {
     const last = state.audit.at(-1);
-    state.audit = last && last.seq >= message.entry.seq ? merge(state.audit, [message.entry]) : [...state.audit.slice(-KEPT), message.entry];
+    state.audit =
+      last && last.seq >= message.entry.seq
+        ? merge(state.audit, [message.entry])
+        : [...state.audit.slice(-KEPT), message.entry];
     changedAlso();
   } else if (message.type === "link") {
     if (message.state === "up") {
@@ -261,7 +267,9 @@ export async function approvals() {
 
 /** @param {Account} account */
 export function putAccount(account) {
-  state.accounts = [...state.accounts.filter((a) => a.id !== account.id), account].sort((a, b) => a.name.localeCompare(b.name));
+  state.accounts = [...state.accounts.filter((a) => a.id !== account.id), account].sort((a, b) =>
+    a.name.localeCompare(b.name),
+  );
   changed();
 }
 

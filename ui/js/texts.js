@@ -33,7 +33,8 @@ export const t = {
   },
   foot: {
     /** @param {number} all @param {number} ready */
-    accounts: (all, ready) => (all === ready ? `${count(all, "account")}, all ready` : `${count(all, "account")}, ${ready} ready`),
+    accounts: (all, ready) =>
+      all === ready ? `${count(all, "account")}, all ready` : `${count(all, "account")}, ${ready} ready`,
     vault: {
       ready: "Keychain open",
       locked: "Keychain locked",
@@ -172,6 +173,11 @@ export const t = {
       ]
         .filter(Boolean)
         .join(" "),
+    /** @param {string} clock */
+    last: (clock) => `last ${clock}`,
+    /** @param {string} clock */
+    next: (clock) => `next ${clock}`,
+    happened: "What happened",
     usedBy: "Used by",
     usedByNobody: "No program has asked for it lately.",
     refused: "refused",
@@ -237,16 +243,31 @@ export const t = {
   },
   /** @type {Partial<Record<import("./api.d.ts").AccountState, { title: string, means: string }>> & Record<string, any>} */
   needs: {
-    needs_sign_in: { title: "You have to sign in again.", means: "The issuer ended this sign-in: it ran out, was revoked, or an administrator ended it. Programs get no token until you do." },
+    needs_sign_in: {
+      title: "You have to sign in again.",
+      means:
+        "The issuer ended this sign-in: it ran out, was revoked, or an administrator ended it. Programs get no token until you do.",
+    },
     offline: { title: "The issuer cannot be reached.", means: "It is tried again by itself." },
-    server_refuses: { title: "The server refuses fresh tokens.", means: "Two new ones were refused, so nothing more is sent. Ask whoever runs it whether you may use it; then renew." },
+    server_refuses: {
+      title: "The server refuses fresh tokens.",
+      means:
+        "Two new ones were refused, so nothing more is sent. Ask whoever runs it whether you may use it; then renew.",
+    },
     leaving: { title: "Being signed out.", means: "Nothing is handed out any more. The receipt follows." },
-    unsaved: { title: "The newest tokens are not in the keychain yet.", means: "Unlock it and leave the agent running: it saves them by itself." },
-    vault_unavailable: { title: "The keychain cannot be read.", means: "Unlock it; the doctor in Settings says more." },
+    unsaved: {
+      title: "The newest tokens are not in the keychain yet.",
+      means: "Unlock it and leave the agent running: it saves them by itself.",
+    },
+    vault_unavailable: {
+      title: "The keychain cannot be read.",
+      means: "Unlock it; the doctor in Settings says more.",
+    },
     movedTitle: "The server names another sign-in page.",
     until: "Until now",
     from: "From now",
-    movedMeans: "Nothing was sent to the new one. If you expected this, sign in there, and the tokens of the old one are revoked. If not, ask whoever runs the server first.",
+    movedMeans:
+      "Nothing was sent to the new one. If you expected this, sign in there, and the tokens of the old one are revoked. If not, ask whoever runs the server first.",
     /** @param {string} owner */
     moveTo: (owner) => `Sign in at ${owner}`,
     /** @param {string} clock */
@@ -418,8 +439,21 @@ export const t = {
     whole: (owner) => `Nothing of this sign-in works any more, here or at ${owner}.`,
     queue: "What waits is tried again by itself, also after a restart; the activity shows it.",
     open: "What is not confirmed is said above; MCP Login cannot do more about it from here.",
-    outcome: { confirmed: "confirmed", accepted: "accepted, not proved", queued: "still to do", not_offered: "not offered", failed: "failed", none: "nothing to do" },
-    what: { refresh_token: "Refresh token", access_token: "Access token", registration: "Our registration there", keychain_item: "The copy in the keychain", approvals: "Approvals" },
+    outcome: {
+      confirmed: "confirmed",
+      accepted: "accepted, not proved",
+      queued: "still to do",
+      not_offered: "not offered",
+      failed: "failed",
+      none: "nothing to do",
+    },
+    what: {
+      refresh_token: "Refresh token",
+      access_token: "Access token",
+      registration: "Our registration there",
+      keychain_item: "The copy in the keychain",
+      approvals: "Approvals",
+    },
     confirmed: {
       refresh_token: "Refresh token revoked",
       access_token: "Access token revoked",
@@ -427,21 +461,30 @@ export const t = {
       keychain_item: "Keychain item deleted",
       approvals: "Approvals taken back",
     },
-    proof: { server_refused: "the server refused it", introspection_inactive: "the issuer says it is dead", revocation_answered: "the issuer confirmed", deleted: "" },
+    proof: {
+      server_refused: "the server refused it",
+      introspection_inactive: "the issuer says it is dead",
+      revocation_answered: "the issuer confirmed",
+      deleted: "",
+    },
     /** @param {string} thing @param {string} until */
-    accepted: (thing, until) => `${thing}: the issuer accepted the revocation, which is not proved${until ? `; it may still work until ${until}` : ""}`,
+    accepted: (thing, until) =>
+      `${thing}: the issuer accepted the revocation, which is not proved${until ? `; it may still work until ${until}` : ""}`,
     /** @param {string} thing */
     acceptedOther: (thing) => `${thing}: the issuer accepted it`,
     /** @param {string} thing @param {string} until */
-    queued: (thing, until) => `${thing} not revoked yet: the issuer cannot be reached. It is tried again until it works${until ? `; the token works until ${until}` : ""}`,
+    queued: (thing, until) =>
+      `${thing} not revoked yet: the issuer cannot be reached. It is tried again until it works${until ? `; the token works until ${until}` : ""}`,
     /** @param {string} thing */
     queuedOther: (thing) => `${thing}: waits until everything that needs it is done`,
     /** @param {string} thing @param {string} until */
-    notOffered: (thing, until) => `${thing}: this issuer offers no revocation${until ? `; a copy of it would work until ${until}` : "; when it ends is not known"}`,
+    notOffered: (thing, until) =>
+      `${thing}: this issuer offers no revocation${until ? `; a copy of it would work until ${until}` : "; when it ends is not known"}`,
     /** @param {string} thing */
     notOfferedOther: (thing) => `${thing}: this issuer offers no deletion`,
     /** @param {string} thing @param {string} code @param {string} until */
-    failed: (thing, code, until) => `${thing}: failed${code ? ` (${code})` : ""}${until ? `; it works until ${until}` : ""}`,
+    failed: (thing, code, until) =>
+      `${thing}: failed${code ? ` (${code})` : ""}${until ? `; it works until ${until}` : ""}`,
     none: {
       refresh_token: "There was no refresh token",
       access_token: "There was no access token",
@@ -511,7 +554,14 @@ export const t = {
   activity: {
     filter: "Filter the record",
     kind: "What to show",
-    kinds: { all: "Everything", tokens: "Tokens", renewals: "Renewals", sign_ins: "Sign-ins", approvals: "Approvals", trouble: "Trouble" },
+    kinds: {
+      all: "Everything",
+      tokens: "Tokens",
+      renewals: "Renewals",
+      sign_ins: "Sign-ins",
+      approvals: "Approvals",
+      trouble: "Trouble",
+    },
     nothing: "Nothing has happened yet.",
     noneFound: "Nothing like that in what was read so far.",
     earlier: "Earlier",
@@ -549,7 +599,8 @@ export const t = {
     scheme: {
       ours: "MCP Login opens its own links, so the browser comes back here by itself.",
       /** @param {string} program */
-      foreign: (program) => `Another program opens MCP Login’s links: ${program || "which one is not known"}. Sign-ins come back by a local port instead.`,
+      foreign: (program) =>
+        `Another program opens MCP Login’s links: ${program || "which one is not known"}. Sign-ins come back by a local port instead.`,
       none: "Nothing opens MCP Login’s links on this computer. Sign-ins come back by a local port.",
     },
     takeScheme: "Let MCP Login open them",
@@ -565,6 +616,8 @@ export const t = {
     path: { config: "Settings", data: "Accounts, approvals, record", log: "Log", socket: "Socket" },
     /** @param {string} what */
     openName: (what) => `Open: ${what}`,
+    quit: "Quit MCP Login",
+    quitMeans: "Closes window and tray. The agent goes on handing out tokens.",
     about: "About",
     version: "MCP Login",
     agent: "Agent",
@@ -620,8 +673,16 @@ export const t = {
     before: "Before",
     /** @param {string} what @param {string} when */
     answered: (what, when) => `${what}, ${when}`,
-    beforeWhat: { once: "allowed once", process: "allowed until it quit", twelve_hours: "allowed for 12 hours", always: "allowed always", never: "never allowed", denied: "not allowed" },
-    changed: "The program’s file changed since you allowed it. That is what an update does, and what somebody does who wants to be taken for it.",
+    beforeWhat: {
+      once: "allowed once",
+      process: "allowed until it quit",
+      twelve_hours: "allowed for 12 hours",
+      always: "allowed always",
+      never: "never allowed",
+      denied: "not allowed",
+    },
+    changed:
+      "The program’s file changed since you allowed it. That is what an update does, and what somebody does who wants to be taken for it.",
     unsigned: "Nobody vouches for this program: its file is not signed.",
     adhoc: "Nobody known vouches for this program: it was signed on this computer.",
     /** @param {string} name */

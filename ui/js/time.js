@@ -66,7 +66,10 @@ export function when(at, present) {
   if (days === 0) return clock;
   if (days === -1) return t.time.yesterday(clock);
   if (days === 1) return t.time.tomorrow(clock);
-  return t.time.on(there.getFullYear() === here.getFullYear() ? shortDayOf.format(there) : yearOf.format(there), clock);
+  return t.time.on(
+    there.getFullYear() === here.getFullYear() ? shortDayOf.format(there) : yearOf.format(there),
+    clock,
+  );
 }
 
 /**

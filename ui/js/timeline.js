@@ -1,5 +1,6 @@
 // An account's day, read from the record: when its tokens were renewed, and which programs used them.
 
+import { sentence } from "./activity.js";
 import { el } from "./dom.js";
 import { name, visible } from "./names.js";
 import { t } from "./texts.js";
@@ -19,7 +20,10 @@ export function renewals(account, audit, present) {
   const today = dayBegan(present);
   const done = audit.filter((e) => e.action === "refresh" && e.account === account.name && e.at >= today);
   const well = done.filter((e) => e.outcome === "ok");
-  const next = account.state === "ready" && account.next_rotation_at && account.next_rotation_at > present ? account.next_rotation_at : null;
+  const next =
+    account.state === "ready" && account.next_rotation_at && account.next_rotation_at > present
+      ? account.next_rotation_at
+      : null;
   if (done.length === 0 && next === null) return null;
   const from = Math.min(done[0]?.at ?? present, present);
   const to = Math.max(next ?? present, present);
@@ -44,8 +48,27 @@ export function renewals(account, audit, present) {
   return el(
     "section",
     { class: "part", key: "renewals" },
-    el("h3", null, t.account.renewals),
-    el("p", { class: "unseen" }, t.account.renewalsSaid(well.map((e) => clock(e.at)), done.length - well.length, next ? clock(next) : "")),
+    el(
+      "div",
+      { class: "part-head" },
+      el("h3", null, t.account.renewals),
+      el(
+        "span",
+        { class: "quiet small", "aria-hidden": "true" },
+        [well.at(-1) ? t.account.last(clock(well.at(-1)?.at ?? 0)) : "", next ? t.account.next(clock(next)) : ""]
+          .filter(Boolean)
+          .join(" · "),
+      ),
+    ),
+    el(
+      "p",
+      { class: "unseen" },
+      t.account.renewalsSaid(
+        well.map((e) => clock(e.at)),
+        done.length - well.length,
+        next ? clock(next) : "",
+      ),
+    ),
     el(
       "div",
       { class: "timeline", "aria-hidden": "true" },
@@ -55,9 +78,58 @@ export function renewals(account, audit, present) {
         return el(
           "span",
           { class: `point point-${point.kind}`, title: clock(point.at), vars: { "--at": x.toFixed(4) } },
-          labelled.has(point) ? el("span", { class: `point-label${x < 0.04 ? " point-left" : x > 0.96 ? " point-right" : ""}` }, point.kind === "now" ? t.account.now : clock(point.at)) : null,
+          labelled.has(point)
+            ? el(
+                "span",
+                { class: `point-label${x < 0.04 ? " point-left" : x > 0.96 ? " point-right" : ""}` },
+                point.kind === "now" ? t.account.now : clock(point.at),
+              )
+            : null,
         );
       }),
+    ),
+  );
+}
+
+/** What happened, beside renewals and hand-outs that went as they should: so many lines at most. */
+const HAPPENED = 4;
+
+/**
+ * @param {Account} account
+ * @param {AuditEntry[]} audit
+ * @param {number} present
+ */
+export function happened(account, audit, present) {
+  const lines = audit
+    .filter(
+      (e) =>
+        e.account === account.name &&
+        !(e.outcome === "ok" && ["token", "refresh", "approval_asked"].includes(e.action)),
+    )
+    .slice(-HAPPENED)
+    .reverse();
+  if (lines.length === 0) return null;
+  return el(
+    "section",
+    { class: "part", key: "happened" },
+    el("h3", null, t.account.happened),
+    el(
+      "ul",
+      { class: "lines" },
+      lines.map((e) =>
+        el(
+          "li",
+          { key: e.seq },
+          el(
+            "span",
+            null,
+            el("span", { class: e.outcome === "ok" ? null : "amber" }, sentence(e).replace(/:$/, "")),
+            e.caller?.subject ? [", ", name(e.caller.subject.name)] : null,
+            e.code ? [" ", el("code", { class: "quiet" }, visible(e.code, 60))] : null,
+          ),
+          el("span", { class: "quiet" }, ago(e.at, present)),
+        ),
+      ),
     ),
   );
 }
@@ -95,7 +167,12 @@ export function usedBy(account, audit, present) {
             el(
               "li",
               { key },
-              el("span", { title: visible(key, 1000) }, name(program.name), program.refused ? el("span", { class: "amber" }, ` ${t.account.refused}`) : null),
+              el(
+                "span",
+                { title: visible(key, 1000) },
+                name(program.name),
+                program.refused ? el("span", { class: "amber" }, ` ${t.account.refused}`) : null,
+              ),
               el("span", { class: "quiet" }, ago(program.at, present)),
             ),
           ),
