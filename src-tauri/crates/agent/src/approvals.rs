@@ -2,8 +2,9 @@
 //!
 //! Problem: every program of the user can reach the socket. Invariant: nothing is handed out unless a person said so, in
 //! a policy file or by a decision for this program (path *and* file), this account and at least its scopes; "never" beats
-//! everything; a program's file that changed is another program unless the system's owner changed it; approvals fall with
-//! their account. Decided from memory. What was refused is remembered as pending, once, however often it is asked.
+//! everything; a program's file that changed is another program unless the system's owner changed it or the same verified
+//! signer signed it; approvals fall with their account. Decided from memory. What nobody decided is a question, one however
+//! often it is asked.
 
 use crate::accounts::Account;
 use crate::clock::Moment;
@@ -19,6 +20,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::watch;
 
+mod answers;
+mod question;
+
+use answers::Answers;
+use question::Question;
+pub use question::{Alive, Fate, Pending, Waiter};
+
 /// The file's name in the data directory.
 const FILE_NAME: &str = "approvals.json";
 /// The format that this program writes.
@@ -27,10 +35,14 @@ const VERSION: u64 = 1;
 const MAX_PENDING: usize = 64;
 /// Decisions that are kept. A person makes a few dozen.
 const MAX_STANDING: usize = 1024;
-/// How long a question waits. Whoever asked has long gone away; a person who comes back from lunch may still answer it.
+/// Questions before a person at a time. More than that nobody reads; the others wait unseen.
+const MAX_SHOWN: usize = 16;
+/// How long a question waits unseen. Whoever asked has long gone away; a person who comes back from lunch may still answer it.
 pub const QUESTION_SECONDS: u64 = 24 * 60 * 60;
 /// [`Until::TwelveHours`].
 const TWELVE_HOURS: Duration = Duration::from_secs(12 * 60 * 60);
+/// Where there is no process: number 0 is none on every system.
+const NO_PROCESS: (u32, u64) = (0, 0);
 /// How often a refusal looks whether the policy file changed, so that editing it needs no restart.
 const POLICY_LOOK: Duration = Duration::from_secs(2);
 
@@ -92,6 +104,8 @@ pub struct Subject {
     pub process: (u32, u64),
     /// Its file when the connection was accepted.
     pub file: Option<FileIdentity>,
+    /// What stays the same when its verified signer signs another file; looked up only when somebody has to be asked.
+    pub signature: Option<String>,
 }
 
 /// Whether two are the same program, as far as decisions go.
@@ -106,8 +120,11 @@ pub struct Approval {
     pub id: u64,
     /// Which program.
     pub subject: api::Subject,
-    /// Its file when it was decided.
+    /// Its file when it was decided, or when the same signer's was last let in.
     pub file: Option<FileIdentity>,
+    /// Of its verified signer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
     /// Which account.
     pub account: AccountId,
     /// At most these; none for whatever the account has.
@@ -131,28 +148,7 @@ pub struct Approval {
     decided: Option<Moment>,
 }
 
-/// A question that nobody answered yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pending {
-    /// Names it to people.
-    pub id: u64,
-    /// Who asked.
-    pub subject: Subject,
-    /// Through whom.
-    pub caller: Caller,
-    /// For which account.
-    pub account: AccountId,
-    /// With these scopes.
-    pub scopes: Vec<String>,
-    /// Unix seconds.
-    pub first_asked: u64,
-    /// Unix seconds.
-    pub last_asked: u64,
-    /// How often.
-    pub times: u64,
-}
-
-/// What is said to a program that asks for a token.
+/// What was decided about a program that asks for a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Yes, and by what.
@@ -162,13 +158,19 @@ pub enum Decision {
         /// The decision.
         id: u64,
     },
-    /// Nobody said anything: the question with this number waits for a person.
-    Unanswered {
-        /// The question.
-        pending: u64,
-        /// Whether it is new.
-        asked: Asked,
-    },
+}
+
+/// A question, when nothing was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asking {
+    /// It has this number.
+    pub pending: u64,
+    /// Whether it is new.
+    pub asked: Asked,
+    /// An approval that fell now, because the program's file is another one.
+    pub fell: Option<u64>,
+    /// Set when a person was asked too often already, and by what they are left in peace.
+    pub enough: Option<Fate>,
 }
 
 /// What allowed it.
@@ -247,13 +249,43 @@ struct ApprovalsFile {
     #[serde(default)]
     next: u64,
     approvals: Vec<Approval>,
+    #[serde(default)]
+    answers: Answers,
+}
+
+/// What changed, as counters for those who look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Goes up with every new question, and every one that a person is shown.
+    pub asked: u64,
+    /// Goes up when a question ends, and when a decision comes or goes.
+    pub ended: u64,
+}
+
+/// Whether a question was shown before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// It was not.
+    Now,
+    /// It is.
+    Already,
+}
+
+/// Why a question cannot be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unshown {
+    /// There is no such question, any more or yet.
+    NotThere,
+    /// There are too many before the person.
+    TooMany,
 }
 
 #[derive(Debug)]
 struct State {
     next: u64,
     standing: Vec<Approval>,
-    pending: VecDeque<Pending>,
+    questions: VecDeque<Question>,
+    answers: Answers,
     policy: Policy,
     policy_fault: Option<Arc<PolicyError>>,
     policy_stamp: Option<FileIdentity>,
@@ -273,7 +305,7 @@ struct Inner {
     storing: tokio::sync::Mutex<()>,
     file: StateFile,
     config_dir: PathBuf,
-    asked: watch::Sender<u64>,
+    changes: watch::Sender<Changes>,
     kept_aside: Option<PathBuf>,
 }
 
@@ -289,12 +321,13 @@ impl Approvals {
         if let Some(aside) = &loaded.kept_aside {
             tracing::error!(kept = %aside.display(), "the approvals could not be read and start empty");
         }
-        let ApprovalsFile { next, approvals } = loaded.value;
+        let ApprovalsFile { next, approvals, answers } = loaded.value;
         let highest = approvals.iter().map(|a| a.id).max().unwrap_or(0);
         let state = State {
             next: next.max(highest + 1),
             standing: approvals,
-            pending: VecDeque::new(),
+            questions: VecDeque::new(),
+            answers,
             policy: Policy::default(),
             policy_fault: None,
             policy_stamp: None,
@@ -305,7 +338,7 @@ impl Approvals {
             storing: tokio::sync::Mutex::new(()),
             file,
             config_dir: config_dir.to_owned(),
-            asked: watch::channel(0).0,
+            changes: watch::channel(Changes::default()).0,
             kept_aside: loaded.kept_aside,
         };
         let this = Self { inner: Arc::new(inner) };
@@ -313,30 +346,90 @@ impl Approvals {
         Ok(this)
     }
 
-    /// Decides. Takes microseconds; touches the disk only when the answer would be no and the policy was not looked at for
-    /// [`POLICY_LOOK`].
+    /// What was decided, if anything. Takes microseconds; touches the disk only when the answer would be no and the policy
+    /// was not looked at for [`POLICY_LOOK`].
     #[must_use]
-    pub fn decide(&self, subject: &Subject, caller: &Caller, account: &Account, now: Moment) -> Decision {
+    pub fn decided(&self, subject: &Subject, account: &Account, now: Moment) -> Option<Decision> {
         let mut state = self.state();
-        if let Some(decision) = state.decided(subject, account, now) {
-            return decision;
-        }
+        let mut found = state.decided(subject, account, now);
         let looked = state.policy_looked.is_some_and(|at| now.since(at) < POLICY_LOOK);
-        if !looked {
+        if found.is_none() && !looked {
             state.policy_looked = Some(now);
             if FileIdentity::of(&self.inner.config_dir.join(crate::policy::FILE_NAME)) != state.policy_stamp {
                 self.read_policy(&mut state);
-                if let Some(decision) = state.decided(subject, account, now) {
-                    return decision;
-                }
+                found = state.decided(subject, account, now);
             }
         }
-        let decision = state.ask(subject, caller, account, now);
+        let (found, moved) = found?;
         drop(state);
-        if matches!(decision, Decision::Unanswered { asked: Asked::First, .. }) {
-            self.inner.asked.send_modify(|n| *n += 1);
+        if moved {
+            // The same signer's next file: noted, so that the next look is a quick one.
+            self.store_soon();
         }
-        decision
+        Some(found)
+    }
+
+    /// Makes a question of it, or finds the one that waits.
+    #[must_use]
+    pub fn ask(&self, subject: &Subject, caller: &Caller, account: &Account, now: Moment) -> Asking {
+        let asking = self.state().ask(subject, caller, account, now);
+        if asking.asked == Asked::First || asking.fell.is_some() {
+            self.inner.changes.send_modify(|n| {
+                n.asked += u64::from(asking.asked == Asked::First);
+                n.ended += u64::from(asking.fell.is_some());
+            });
+        }
+        if asking.fell.is_some() {
+            self.store_soon();
+        }
+        asking
+    }
+
+    /// A place among those who wait for the answer; none when the question is there no more.
+    #[must_use]
+    pub fn wait(&self, id: u64, alive: Alive) -> Option<Waiter> {
+        self.state().questions.iter().find(|q| q.pending.id == id).map(|question| question.wait(alive))
+    }
+
+    /// A person is shown the question from now on, until it is denied for want of an answer.
+    ///
+    /// # Errors
+    /// [`Unshown`]; nothing changes then.
+    pub fn show(&self, id: u64, until: u64) -> Result<Shown, Unshown> {
+        let mut state = self.state();
+        let shown = state.questions.iter().filter(|q| q.pending.shown_until.is_some()).count();
+        let question = state.questions.iter_mut().find(|q| q.pending.id == id).ok_or(Unshown::NotThere)?;
+        if question.pending.shown_until.is_some() {
+            return Ok(Shown::Already);
+        }
+        if shown >= MAX_SHOWN {
+            return Err(Unshown::TooMany);
+        }
+        question.pending.shown_until = Some(until);
+        drop(state);
+        self.inner.changes.send_modify(|n| n.asked += 1);
+        Ok(Shown::Now)
+    }
+
+    /// Makes a question of a `never`, so that a person can say something else.
+    #[must_use]
+    pub fn ask_again(&self, id: u64, caller: &Caller, now: Moment) -> Option<u64> {
+        let mut state = self.state();
+        let never = state.standing.iter().find(|a| a.id == id && a.until == Until::Never)?.clone();
+        let of_account =
+            |p: &Pending| p.account == never.account && same_program(&p.subject.face, &never.subject);
+        if let Some(waits) = state.questions.iter().find(|q| of_account(&q.pending)) {
+            return Some(waits.pending.id);
+        }
+        let file = FileIdentity::of(Path::new(&never.subject.program));
+        // It may not even run: no process, so no "while it runs".
+        let signature = never.signature.clone();
+        let subject = Subject { face: never.subject, process: NO_PROCESS, file, signature };
+        let scopes = never.scopes.unwrap_or_default();
+        let pending = state.question(&subject, caller, &never.account, &scopes, None, now);
+        drop(state);
+        self.inner.changes.send_modify(|n| n.asked += 1);
+        Some(pending)
     }
 
     /// Takes a person's decision.
@@ -345,37 +438,102 @@ impl Approvals {
     /// [`ApprovalError`]; nothing changes then.
     pub async fn grant(&self, grant: Grant, now: Moment) -> Result<Approval, ApprovalError> {
         let _turn = self.inner.storing.lock().await;
-        let approval = {
+        let (approval, answered, former) = {
             let mut state = self.state();
             if state.standing.len() >= MAX_STANDING {
                 return Err(ApprovalError::TooMany);
             }
             let approval = state.approval(grant, now)?;
             state.next += 1;
+            let former = state.answers.clone();
+            state.answers.add(&approval.subject, &approval.account, answers::of(approval.until), now);
+            let same = |face: &api::Subject, account: &AccountId| {
+                same_program(face, &approval.subject) && *account == approval.account
+            };
             // A new decision replaces the old one about the same thing.
-            state
-                .standing
-                .retain(|a| !(same_program(&a.subject, &approval.subject) && a.account == approval.account));
-            state.standing.push(approval.clone());
-            state.pending.retain(|p| {
-                !(same_program(&p.subject.face, &approval.subject) && p.account == approval.account)
-            });
-            approval
+            state.standing.retain(|a| !same(&a.subject, &a.account));
+            let answered = state.take_questions(|p| same(&p.subject.face, &p.account));
+            // Once goes to the first who waits; only when nobody does it is for the next who comes.
+            if approval.until != Until::Once || answered.iter().all(|question| question.first().is_none()) {
+                state.standing.push(approval.clone());
+            }
+            (approval, answered, former)
         };
-        self.store().await.inspect_err(|_| {
-            self.state().standing.retain(|a| a.id != approval.id);
-        })?;
+        if let Err(error) = self.store().await {
+            let mut state = self.state();
+            state.standing.retain(|a| a.id != approval.id);
+            state.answers = former;
+            state.questions.extend(answered);
+            return Err(error);
+        }
+        self.tell(&approval, answered);
         Ok(approval)
+    }
+
+    /// Those who wait hear of a decision that is stored.
+    fn tell(&self, approval: &Approval, answered: Vec<Question>) {
+        let mut state = self.state();
+        if approval.until != Until::Never {
+            state.answers.allowed(&approval.subject, &approval.account);
+        }
+        for question in answered {
+            let first = question.first();
+            question.end(match approval.until {
+                Until::Never => Fate::Denied,
+                Until::Once => first.map_or(Fate::GivenUp, Fate::Once),
+                Until::Process | Until::TwelveHours | Until::Always => Fate::Allowed,
+            });
+        }
+        drop(state);
+        self.ended();
     }
 
     /// Answers a question with no, this time.
     ///
     /// # Errors
     /// [`ApprovalError::NotThere`].
-    pub fn deny(&self, id: u64) -> Result<Pending, ApprovalError> {
+    pub fn deny(&self, id: u64, now: Moment) -> Result<Pending, ApprovalError> {
+        let denied = self.refuse(id, Fate::Denied, now)?;
+        self.store_soon();
+        Ok(denied)
+    }
+
+    /// Nobody answered in time, if the question is still shown until then: a no, and no person's.
+    pub fn time_out(&self, id: u64, until: u64, now: Moment) -> Option<Pending> {
+        let waits = |p: &Pending| p.id == id && p.shown_until == Some(until);
+        let due = self.state().questions.iter().any(|q| waits(&q.pending));
+        if due { self.refuse(id, Fate::TimedOut, now).ok() } else { None }
+    }
+
+    fn refuse(&self, id: u64, fate: Fate, now: Moment) -> Result<Pending, ApprovalError> {
         let mut state = self.state();
-        let at = state.pending.iter().position(|p| p.id == id);
-        at.and_then(|at| state.pending.remove(at)).ok_or(ApprovalError::NotThere { what: "question", id })
+        let question = state.take_questions(|p| p.id == id).pop();
+        let question = question.ok_or(ApprovalError::NotThere { what: "question", id })?;
+        let pending = question.pending.clone();
+        let (face, account) = (&pending.subject.face, &pending.account);
+        if fate == Fate::Denied {
+            state.answers.add(face, account, api::FormerAnswer::Denied, now);
+        }
+        state.answers.refused(face, account, fate, now);
+        drop(state);
+        question.end(fate);
+        self.ended();
+        Ok(pending)
+    }
+
+    /// The window is gone: those who wait for what it showed wait in vain, and the questions are there unseen.
+    pub fn give_up(&self) {
+        let mut state = self.state();
+        let shown = state.questions.iter_mut().filter(|q| q.pending.shown_until.is_some());
+        shown.for_each(Question::give_up);
+        drop(state);
+        self.ended();
+    }
+
+    /// Whether a person is shown anything.
+    #[must_use]
+    pub fn shows(&self) -> bool {
+        self.state().questions.iter().any(|q| q.pending.shown_until.is_some())
     }
 
     /// Takes a decision back.
@@ -389,6 +547,7 @@ impl Approvals {
             let at = state.standing.iter().position(|a| a.id == id);
             at.map(|at| state.standing.remove(at)).ok_or(ApprovalError::NotThere { what: "approval", id })?
         };
+        self.ended();
         self.store().await?;
         Ok(removed)
     }
@@ -399,17 +558,35 @@ impl Approvals {
     /// [`ApprovalError::Disk`]: they are gone now and may be back after a restart, for an account that is not.
     pub async fn forget(&self, account: &AccountId) -> Result<usize, ApprovalError> {
         let _turn = self.inner.storing.lock().await;
-        let fell = {
+        let (fell, questions, answers) = {
             let mut state = self.state();
             let before = state.standing.len();
             state.standing.retain(|a| a.account != *account);
-            state.pending.retain(|p| p.account != *account);
-            before - state.standing.len()
+            let questions = state.take_questions(|p| p.account == *account);
+            (before - state.standing.len(), questions, state.answers.forget(account))
         };
-        if fell > 0 {
+        if fell > 0 || !questions.is_empty() {
+            questions.into_iter().for_each(|question| question.end(Fate::GivenUp));
+            self.ended();
+        }
+        if fell > 0 || answers {
             self.store().await?;
         }
         Ok(fell)
+    }
+
+    /// What has ended by itself goes: questions that nobody saw, hours that are over, processes that are gone.
+    pub fn sweep(&self, now: Moment) {
+        let mut state = self.state();
+        let (standing, questions) = (state.standing.len(), state.questions.len());
+        state.standing.retain(|a| !a.is_over(now));
+        state.forget_old_questions(now);
+        let ended = state.standing.len() != standing || state.questions.len() != questions;
+        drop(state);
+        if ended {
+            self.ended();
+            self.store_soon();
+        }
     }
 
     /// The decisions that stand.
@@ -421,13 +598,17 @@ impl Approvals {
     /// The questions that wait.
     #[must_use]
     pub fn pending(&self) -> Vec<Pending> {
-        self.state().pending.iter().cloned().collect()
+        self.state().questions.iter().map(|question| question.pending.clone()).collect()
     }
 
-    /// Goes up with every new question.
+    /// Tells of new questions, and of what ended.
     #[must_use]
-    pub fn asked(&self) -> watch::Receiver<u64> {
-        self.inner.asked.subscribe()
+    pub fn changes(&self) -> watch::Receiver<Changes> {
+        self.inner.changes.subscribe()
+    }
+
+    fn ended(&self) {
+        self.inner.changes.send_modify(|n| n.ended += 1);
     }
 
     /// Where the decisions were put aside when they could not be read at the start.
@@ -457,6 +638,17 @@ impl Approvals {
         }
     }
 
+    /// Stores what nobody waits for. When the disk fails it holds until the next start.
+    fn store_soon(&self) {
+        let this = self.clone();
+        tokio::spawn(async move {
+            let _turn = this.inner.storing.lock().await;
+            if let Err(error) = this.store().await {
+                tracing::warn!(%error, "what changed in the approvals holds until the next start");
+            }
+        });
+    }
+
     async fn store(&self) -> Result<(), ApprovalError> {
         let contents = {
             let state = self.state();
@@ -464,6 +656,7 @@ impl Approvals {
             ApprovalsFile {
                 next: state.next,
                 approvals: state.standing.iter().filter(lasting).cloned().collect(),
+                answers: state.answers.clone(),
             }
         };
         let file = self.inner.file.clone();
@@ -481,62 +674,116 @@ impl Approvals {
 }
 
 impl State {
-    fn decided(&mut self, subject: &Subject, account: &Account, now: Moment) -> Option<Decision> {
+    /// The decision, and whether an approval moved to another file of the same signer.
+    fn decided(&mut self, subject: &Subject, account: &Account, now: Moment) -> Option<(Decision, bool)> {
         let about = |a: &Approval| a.account == account.id && same_program(&a.subject, &subject.face);
         // A "never" holds for the path, whatever became of the file: an update must not turn a no into a question.
         if let Some(never) = self.standing.iter().find(|a| about(a) && a.until == Until::Never) {
-            return Some(Decision::Never { id: never.id });
+            return Some((Decision::Never { id: never.id }, false));
         }
         let found = self.standing.iter_mut().position(|a| about(a) && a.holds(subject, account, now));
         if let Some(at) = found {
-            let id = self.standing[at].id;
-            self.standing[at].last_used_at = Some(now.unix());
-            if self.standing[at].until == Until::Once {
+            let approval = &mut self.standing[at];
+            let decision = Decision::Allowed(By::Approval(approval.id));
+            approval.last_used_at = Some(now.unix());
+            let moved = approval.signature.is_some() && approval.file != subject.file;
+            if moved {
+                approval.file = subject.file;
+            }
+            if approval.until == Until::Once {
                 self.standing.remove(at);
             }
-            return Some(Decision::Allowed(By::Approval(id)));
+            return Some((decision, moved));
         }
         let names = [account.id.as_str(), account.name.as_str(), account.server.as_str()];
         let allowed = self.policy.allows(Path::new(&subject.face.program), names, &account.scope, now.unix());
-        allowed.then_some(Decision::Allowed(By::Policy))
+        allowed.then_some((Decision::Allowed(By::Policy), false))
     }
 
-    fn ask(&mut self, subject: &Subject, caller: &Caller, account: &Account, now: Moment) -> Decision {
-        let same = |p: &&mut Pending| same_program(&p.subject.face, &subject.face) && p.account == account.id;
-        if let Some(known) = self.pending.iter_mut().find(same) {
+    fn ask(&mut self, subject: &Subject, caller: &Caller, account: &Account, now: Moment) -> Asking {
+        let fell = self.fall(subject, account, now);
+        let enough = self.answers.refused_too_often(&subject.face, &account.id, now);
+        let same = |p: &Pending| same_program(&p.subject.face, &subject.face) && p.account == account.id;
+        if let Some(known) = self.questions.iter_mut().find(|q| same(&q.pending)) {
+            let known = &mut known.pending;
             known.last_asked = now.unix();
             known.times += 1;
             // The newest process is the one that a decision "while it runs" is for.
             known.subject = subject.clone();
             known.caller = caller.clone();
             known.scopes.clone_from(&account.scope);
-            return Decision::Unanswered { pending: known.id, asked: Asked::Again };
+            known.changed = known.changed.or(fell.map(|_| api::Changed::File));
+            return Asking { pending: known.id, asked: Asked::Again, fell, enough };
         }
-        self.pending.retain(|p| now.unix() < p.first_asked + QUESTION_SECONDS);
-        if self.pending.len() == MAX_PENDING {
-            self.pending.pop_front();
+        let changed = fell.map(|_| api::Changed::File);
+        let pending = self.question(subject, caller, &account.id, &account.scope, changed, now);
+        Asking { pending, asked: Asked::First, fell, enough }
+    }
+
+    fn question(
+        &mut self,
+        subject: &Subject,
+        caller: &Caller,
+        account: &AccountId,
+        scopes: &[String],
+        changed: Option<api::Changed>,
+        now: Moment,
+    ) -> u64 {
+        self.forget_old_questions(now);
+        if self.questions.len() == MAX_PENDING {
+            // What a person reads at the moment stays.
+            let unseen = self.questions.iter().position(|q| q.pending.shown_until.is_none());
+            self.questions.remove(unseen.unwrap_or(0));
         }
         let id = self.next;
         self.next += 1;
-        self.pending.push_back(Pending {
+        self.questions.push_back(Question::new(Pending {
             id,
             subject: subject.clone(),
             caller: caller.clone(),
-            account: account.id.clone(),
-            scopes: account.scope.clone(),
+            account: account.clone(),
+            scopes: scopes.to_vec(),
             first_asked: now.unix(),
             last_asked: now.unix(),
             times: 1,
-        });
-        Decision::Unanswered { pending: id, asked: Asked::First }
+            shown_until: None,
+            changed,
+            before: self.answers.before(&subject.face, account),
+        }));
+        id
+    }
+
+    /// An approval of this program whose file is another one now falls: it was for that file.
+    fn fall(&mut self, subject: &Subject, account: &Account, now: Moment) -> Option<u64> {
+        let fallen = self.standing.iter().position(|a| {
+            let about = a.account == account.id && same_program(&a.subject, &subject.face);
+            about && a.until != Until::Never && a.in_time(subject, now) && !a.is_for_file(subject)
+        })?;
+        Some(self.standing.remove(fallen).id)
+    }
+
+    fn forget_old_questions(&mut self, now: Moment) {
+        let old = |p: &Pending| p.shown_until.is_none() && now.unix() >= p.first_asked + QUESTION_SECONDS;
+        self.questions.retain(|q| !old(&q.pending));
+    }
+
+    fn take_questions(&mut self, which: impl Fn(&Pending) -> bool) -> Vec<Question> {
+        let (taken, left): (VecDeque<_>, _) =
+            std::mem::take(&mut self.questions).into_iter().partition(|q| which(&q.pending));
+        self.questions = left;
+        taken.into()
     }
 
     fn approval(&self, grant: Grant, now: Moment) -> Result<Approval, ApprovalError> {
-        let (subject, file, process, account) = match grant.whom {
+        let (subject, account, process) = match grant.whom {
             Whom::Pending(id) => {
-                let found = self.pending.iter().find(|p| p.id == id);
+                let found = self.questions.iter().map(|q| &q.pending).find(|p| p.id == id);
                 let found = found.ok_or(ApprovalError::NotThere { what: "question", id })?.clone();
-                (found.subject.face, found.subject.file, Some(found.subject.process), found.account)
+                let process = Some(found.subject.process).filter(|process| *process != NO_PROCESS);
+                if process.is_none() && grant.until == Until::Process {
+                    return Err(ApprovalError::NotRunning);
+                }
+                (found.subject, found.account, process)
             }
             Whom::Program(named) => {
                 let account = grant.account.as_ref().ok_or(ApprovalError::NoAccount)?;
@@ -552,13 +799,15 @@ impl State {
                 let program = program.to_string_lossy().into_owned();
                 let face =
                     api::Subject { program, name, kind: SubjectKind::Program, script: None, signer: None };
-                (face, Some(file), None, account.id.clone())
+                let subject = Subject { face, process: NO_PROCESS, file: Some(file), signature: None };
+                (subject, account.id.clone(), None)
             }
         };
         Ok(Approval {
             id: self.next,
-            subject,
-            file,
+            subject: subject.face,
+            file: subject.file,
+            signature: subject.signature,
             account,
             scopes: grant.scopes,
             until: grant.until,
@@ -573,7 +822,12 @@ impl State {
 
 impl Approval {
     fn holds(&self, subject: &Subject, account: &Account, now: Moment) -> bool {
-        let in_time = match self.until {
+        let covered = |allowed: &Vec<String>| account.scope.iter().all(|s| allowed.contains(s));
+        self.in_time(subject, now) && self.is_for_file(subject) && self.scopes.as_ref().is_none_or(covered)
+    }
+
+    fn in_time(&self, subject: &Subject, now: Moment) -> bool {
+        match self.until {
             Until::Never => false,
             Until::Once | Until::Always => true,
             Until::Process => self.process == Some(subject.process),
@@ -582,198 +836,25 @@ impl Approval {
                 self.expires_at.is_some_and(|end| now.unix() < end && now.unix() + 1 >= self.granted_at)
                     && self.decided.is_none_or(|at| now.since(at) < TWELVE_HOURS)
             }
-        };
-        let same_file = self.file.is_some_and(|then| then.still(subject.file));
-        let covered = |allowed: &Vec<String>| account.scope.iter().all(|s| allowed.contains(s));
-        in_time && same_file && self.scopes.as_ref().is_none_or(covered)
+        }
+    }
+
+    /// The file that was approved, or another one by the same verified signer.
+    fn is_for_file(&self, subject: &Subject) -> bool {
+        self.file.is_some_and(|then| then.still(subject.file))
+            || self.signature.is_some() && self.signature == subject.signature
+    }
+
+    /// Whether it can never hold again.
+    fn is_over(&self, now: Moment) -> bool {
+        match self.until {
+            Until::TwelveHours => self.expires_at.is_some_and(|end| now.unix() >= end),
+            Until::Process => !self.process.is_some_and(|(pid, started)| provenance::lives(pid, started)),
+            Until::Once | Until::Always | Until::Never => false,
+        }
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::testing;
-
-    struct House {
-        dir: tempfile::TempDir,
-        approvals: Approvals,
-        account: Account,
-    }
-
-    fn house() -> House {
-        let dir = tempfile::tempdir().unwrap();
-        let approvals = Approvals::open(&dir.path().join("data"), &dir.path().join("config")).unwrap();
-        House { approvals, account: testing::account("work"), dir }
-    }
-
-    fn at(seconds: u64) -> Moment {
-        let boot = Duration::from_secs(seconds);
-        Moment { boot, wall: Duration::from_secs(1_800_000_000) + boot }
-    }
-
-    impl House {
-        fn program(&self, name: &str) -> PathBuf {
-            let path = self.dir.path().join(name);
-            if !path.exists() {
-                std::fs::write(&path, name).unwrap();
-            }
-            std::fs::canonicalize(path).unwrap()
-        }
-
-        fn subject(&self, name: &str, pid: u32) -> Subject {
-            let program = self.program(name);
-            let file = FileIdentity::of(&program);
-            let program = program.to_str().unwrap().to_owned();
-            let face = api::Subject {
-                program,
-                name: name.into(),
-                kind: SubjectKind::Program,
-                script: None,
-                signer: None,
-            };
-            // Tests may run as root, whose files are vouched for.
-            let file = file.map(|f| FileIdentity { owner: Owner::Person, ..f });
-            Subject { face, process: (pid, 1), file }
-        }
-
-        fn ask(&self, name: &str, now: Moment) -> Decision {
-            self.approvals.decide(&self.subject(name, 7), &caller(), &self.account, now)
-        }
-
-        async fn grant(&self, name: &str, until: Until) -> Approval {
-            let Decision::Unanswered { pending, .. } = self.ask(name, at(0)) else {
-                panic!("decided already")
-            };
-            let grant = Grant { whom: Whom::Pending(pending), account: None, scopes: None, until };
-            self.approvals.grant(grant, at(0)).await.unwrap()
-        }
-    }
-
-    fn caller() -> Caller {
-        Caller { subject: None, chain: Vec::new(), strength: api::Strength::Pinned }
-    }
-
-    fn allowed(decision: &Decision) -> bool {
-        matches!(decision, Decision::Allowed(_))
-    }
-
-    #[tokio::test]
-    async fn default_is_no_and_fifty_askings_are_one_question() {
-        let house = house();
-        assert!(matches!(house.ask("a", at(0)), Decision::Unanswered { asked: Asked::First, .. }));
-        for _ in 0..49 {
-            assert!(matches!(house.ask("a", at(1)), Decision::Unanswered { asked: Asked::Again, .. }));
-        }
-        let pending = house.approvals.pending();
-        assert_eq!((pending.len(), pending[0].times), (1, 50));
-        for n in 0..200 {
-            house.ask(&format!("p{n}"), at(2));
-        }
-        assert_eq!(house.approvals.pending().len(), MAX_PENDING);
-    }
-
-    #[tokio::test]
-    async fn until() {
-        let house = house();
-        house.grant("once", Until::Once).await;
-        assert!(allowed(&house.ask("once", at(1))) && !allowed(&house.ask("once", at(1))));
-        house.grant("always", Until::Always).await;
-        assert!(allowed(&house.ask("always", at(1_000_000))));
-        house.grant("hours", Until::TwelveHours).await;
-        assert!(allowed(&house.ask("hours", at(43_199))) && !allowed(&house.ask("hours", at(43_200))));
-        // the wall clock set back a day
-        let set_back = Moment { wall: Duration::from_secs(1_800_000_000 - 86_400), ..at(50_000) };
-        assert!(!allowed(&house.ask("hours", set_back)));
-        house.grant("process", Until::Process).await;
-        assert!(allowed(&house.ask("process", at(1))));
-        let other = house.subject("process", 8);
-        assert!(!allowed(&house.approvals.decide(&other, &caller(), &house.account, at(1))));
-        house.grant("never", Until::Never).await;
-        assert!(matches!(house.ask("never", at(1)), Decision::Never { .. }));
-    }
-
-    #[tokio::test]
-    async fn another_file_scope_account_or_script_is_another_question() {
-        let mut house = house();
-        house.account.scope = vec!["read".into()];
-        let Decision::Unanswered { pending, .. } = house.ask("app", at(0)) else { panic!() };
-        let scopes = Some(vec!["read".to_owned()]);
-        let grant = Grant { whom: Whom::Pending(pending), account: None, scopes, until: Until::Always };
-        house.approvals.grant(grant, at(0)).await.unwrap();
-        assert!(allowed(&house.ask("app", at(1))));
-        let mut script = house.subject("app", 7);
-        script.face.script = Some("/x.js".into());
-        assert!(!allowed(&house.approvals.decide(&script, &caller(), &house.account, at(1))));
-        let other = Account { id: AccountId::from_random([8; 10]), ..house.account.clone() };
-        assert!(!allowed(&house.approvals.decide(&house.subject("app", 7), &caller(), &other, at(1))));
-        house.account.scope.push("write".into());
-        assert!(!allowed(&house.ask("app", at(1))), "the account can do more now");
-        house.account.scope.pop();
-        std::fs::write(house.program("app"), "another program").unwrap();
-        assert!(!allowed(&house.ask("app", at(1))), "the file changed");
-    }
-
-    #[test]
-    fn the_system_owner_may_update_a_program() {
-        let one = FileIdentity { device: 1, inode: 1, size: 1, modified: 1, owner: Owner::System };
-        let two = FileIdentity { inode: 2, ..one };
-        assert!(one.still(Some(two)));
-        assert!(!one.still(Some(FileIdentity { owner: Owner::Person, ..two })));
-        assert!(!FileIdentity { owner: Owner::Person, ..one }.still(Some(two)));
-        assert!(!one.still(None));
-    }
-
-    #[tokio::test]
-    async fn decisions_last_and_fall_with_their_account() {
-        let house = house();
-        house.grant("app", Until::Always).await;
-        house.grant("fleeting", Until::Once).await;
-        let reopen =
-            || Approvals::open(&house.dir.path().join("data"), &house.dir.path().join("config")).unwrap();
-        let again = reopen();
-        assert_eq!(again.standing().len(), 1);
-        assert!(allowed(&again.decide(&house.subject("app", 9), &caller(), &house.account, at(5))));
-        assert_eq!(again.forget(&house.account.id).await.unwrap(), 1);
-        assert!(reopen().standing().is_empty());
-        assert!(matches!(again.remove(99).await, Err(ApprovalError::NotThere { .. })));
-    }
-
-    #[tokio::test]
-    async fn a_program_can_be_let_in_beforehand() {
-        let house = house();
-        let account = Some(Arc::new(house.account.clone()));
-        let whom = Whom::Program(house.program("app"));
-        let grant = Grant { whom, account, scopes: None, until: Until::Always };
-        for (whom, until) in [
-            (Whom::Program("app".into()), Until::Always),
-            (Whom::Program("/not/there".into()), Until::Always),
-            (grant.whom.clone(), Until::Process),
-            (Whom::Pending(77), Until::Always),
-        ] {
-            assert!(house.approvals.grant(Grant { whom, until, ..grant.clone() }, at(0)).await.is_err());
-        }
-        house.approvals.grant(grant, at(0)).await.unwrap();
-        let file = FileIdentity::of(&house.program("app"));
-        let subject = Subject { file, ..house.subject("app", 7) };
-        assert!(allowed(&house.approvals.decide(&subject, &caller(), &house.account, at(1))));
-    }
-
-    #[tokio::test]
-    async fn an_edited_policy_counts_without_a_restart_and_a_broken_one_allows_nothing() {
-        let house = house();
-        assert!(!allowed(&house.ask("app", at(0))));
-        let config = house.dir.path().join("config");
-        disk::private_dir(&config).unwrap();
-        let rule = |accounts: &str| {
-            format!("[[allow]]\nprogram = {:?}\naccounts = {accounts}\n", house.program("app"))
-        };
-        disk::replace(&config.join(crate::policy::FILE_NAME), rule("\"work\"").as_bytes()).unwrap();
-        assert!(!allowed(&house.ask("app", at(1))), "not looked at again yet");
-        assert_eq!(house.ask("app", at(3)), Decision::Allowed(By::Policy));
-        disk::replace(&config.join(crate::policy::FILE_NAME), rule("7").as_bytes()).unwrap();
-        let again = Approvals::open(&house.dir.path().join("data"), &config).unwrap();
-        assert!(again.policy_fault().unwrap().to_string().contains(":3: `accounts`"));
-        assert!(!allowed(&again.decide(&house.subject("app", 7), &caller(), &house.account, at(9))));
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 //! Invariant: an event says what to look at again; it goes through the connection's bounded queue; a reader that is too
 //! slow misses events and is told so, and nobody waits for it.
 
-use crate::approvals::Approvals;
+use crate::approvals::{Approvals, Changes, Pending};
 use crate::core::{Core, Event as CoreEvent};
 use crate::methods::Doors;
 use crate::show;
@@ -13,12 +13,26 @@ use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::Sender;
 
+/// Who listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// A subscriber at the socket.
+    Everybody,
+    /// The consent window: it hears of the questions that it shows.
+    Window,
+}
+
 /// Sends events until the connection is gone.
-pub async fn forward(doors: Arc<Doors>, notes: Sender<Box<Notification>>) {
+pub async fn forward(doors: Arc<Doors>, notes: Sender<Box<Notification>>, to: Audience) {
+    if to == Audience::Window {
+        return forward_questions(doors, notes).await;
+    }
     let core = &doors.core;
     let mut accounts = core.subscribe();
     let mut sign_ins = doors.sign_ins.changes();
-    let mut asked = doors.approvals.asked();
+    let mut changes = doors.approvals.changes();
+    let mut wanted = doors.wanted.subscribe();
+    let mut seen = *changes.borrow_and_update();
     let mut names: BTreeMap<String, String> =
         core.accounts().iter().map(|s| (s.account.id.as_str().to_owned(), s.account.name.clone())).collect();
     let mut steps: BTreeMap<String, ApiStep> = BTreeMap::new();
@@ -39,8 +53,16 @@ pub async fn forward(doors: Arc<Doors>, notes: Sender<Box<Notification>>) {
                 Ok(()) => sign_in_events(&doors, &mut steps),
                 Err(_) => return,
             },
-            changed = asked.changed() => match changed {
-                Ok(()) => approval_events(core, &doors.approvals, &mut questions),
+            changed = changes.changed() => match changed {
+                Ok(()) => {
+                    let before = std::mem::replace(&mut seen, *changes.borrow_and_update());
+                    let new = pending(&doors.approvals, Audience::Everybody, &mut questions);
+                    approval_events(core, &new, before.ended != seen.ended)
+                }
+                Err(_) => return,
+            },
+            changed = wanted.changed() => match changed {
+                Ok(()) => vec![Event::WindowWanted],
                 Err(_) => return,
             },
             () = notes.closed() => return,
@@ -71,14 +93,40 @@ fn sign_in_events(doors: &Doors, steps: &mut BTreeMap<String, ApiStep>) -> Vec<E
     changed.into_iter().map(|s| Event::SignInChanged { sign_in: Box::new(s) }).collect()
 }
 
-fn approval_events(core: &Core, approvals: &Approvals, known: &mut BTreeSet<u64>) -> Vec<Event> {
-    let now = approvals.pending();
-    let new = now.iter().filter(|p| !known.contains(&p.id));
-    let mut events: Vec<_> =
-        new.map(|p| Event::ApprovalAsked { pending: Box::new(show::pending(core, p)) }).collect();
-    *known = now.iter().map(|p| p.id).collect();
-    if events.is_empty() {
-        events.push(Event::ApprovalsChanged);
+/// What the consent window hears: every question that it is to show, and that something ended.
+async fn forward_questions(doors: Arc<Doors>, notes: Sender<Box<Notification>>) {
+    let mut changes = doors.approvals.changes();
+    let mut seen: Changes = *changes.borrow_and_update();
+    let mut questions = BTreeSet::new();
+    drop(pending(&doors.approvals, Audience::Window, &mut questions));
+    loop {
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return },
+            () = notes.closed() => return,
+        }
+        let before = std::mem::replace(&mut seen, *changes.borrow_and_update());
+        let new = pending(&doors.approvals, Audience::Window, &mut questions);
+        for event in approval_events(&doors.core, &new, before.ended != seen.ended) {
+            if notes.send(Box::new(Notification::Event(event))).await.is_err() {
+                return;
+            }
+        }
     }
-    events
+}
+
+/// The questions that were not known yet.
+fn pending(approvals: &Approvals, to: Audience, known: &mut BTreeSet<u64>) -> Vec<Pending> {
+    let mut now = approvals.pending();
+    now.retain(|p| to == Audience::Everybody || p.shown_until.is_some());
+    let ids = now.iter().map(|p| p.id).collect();
+    let before = std::mem::replace(known, ids);
+    now.retain(|p| !before.contains(&p.id));
+    now
+}
+
+fn approval_events(core: &Core, new: &[Pending], ended: bool) -> Vec<Event> {
+    let asked = new.iter().map(|p| Event::ApprovalAsked { pending: Box::new(show::pending(core, p)) });
+    // Also when a question that was there is only shown now: its end is another one then.
+    let changed = (ended || new.is_empty()).then_some(Event::ApprovalsChanged);
+    asked.chain(changed).collect()
 }

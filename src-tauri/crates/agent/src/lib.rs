@@ -1,8 +1,10 @@
 //! mcp-login-agent: the one program that owns network, keychain and refresh, and serves the local API.
 
 // The doors: who may come in, and how a sign-in comes home.
+pub mod admission;
 pub mod approvals;
 pub mod audit;
+pub mod consent;
 pub mod events;
 #[cfg(windows)]
 mod exclusive;
@@ -19,6 +21,7 @@ pub mod registration;
 pub mod rotate;
 pub mod scheme;
 pub mod serve;
+pub mod session;
 pub mod show;
 pub mod start;
 

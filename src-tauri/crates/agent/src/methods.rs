@@ -4,35 +4,40 @@
 //! in; what a class of methods needs is checked there, before the method, from the one table in `ipc::method`; and a
 //! token goes out only after a decision said yes *and* the audit log took the line about it.
 
-use crate::approvals::{Approvals, Asked, Decision, Grant, Subject, Whom};
+use crate::approvals::{Alive, Approvals, Decision, Grant, Subject, Whom};
 use crate::audit::{self, Audit};
 use crate::clock::{Clock, Moment};
+use crate::config::ApprovalsChoice;
+use crate::consent::{Consent, Unshown};
 use crate::core::Core;
+use crate::events::{self, Audience};
 use crate::fetch::Want;
 use crate::id::AccountId;
 use crate::login::{
     Delivered, Door, LoginError, OnIssuerChange, OnOtherPerson, SignInId, SignIns, Start, Step, Target,
 };
 use crate::registration::RedirectWish;
-use crate::{accounts::RedirectKind, events, faults, show};
+use crate::session::AnnounceError;
+use crate::{accounts::RedirectKind, faults, show};
 use mcp_login_ipc::api::{
     self, ApprovalsMode, AuditAction, AuditEntry, AuditOutcome, Caller, Notification, RedirectChoice,
 };
 use mcp_login_ipc::envelope::{self, Id};
-use mcp_login_ipc::provenance::Provenance;
+use mcp_login_ipc::provenance::{self, Provenance};
 use mcp_login_ipc::secret::{Line, Secret};
-use mcp_login_ipc::{Class, Code, Fault, Paths, Request, identity};
+use mcp_login_ipc::{Class, Code, Fault, Method, Paths, Request, identity};
 use mcp_login_oauth::registration::Preregistered;
 use mcp_login_oauth::{
     ClientId, ClientSecret, InitialAccessToken, Issuer, RedirectUri, Scope, ScopeSet, ServerUrl,
 };
 use mcp_login_vault::{Error as VaultError, Kind as VaultKind};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OnceCell, mpsc, watch};
 
 /// How long a stopping agent lets requests finish: an issuer has 30 s to answer a token request, and the keychain needs a
 /// moment to store what came.
@@ -47,31 +52,110 @@ pub struct Peer {
     pub subject: Option<Subject>,
     /// The same for people and the audit log.
     pub caller: Caller,
-    /// Whether it is our own command, by its file.
+    /// Which of our own programs it is, by its file.
     pub command: Command,
+    /// The processes themselves, to look at again.
+    pub provenance: Option<Arc<Provenance>>,
+    /// Who signed the subject's program; asked once, and only when a person is.
+    pub signed: OnceCell<Option<provenance::Signed>>,
+    /// Set when it has said something that was understood.
+    pub heard: Arc<AtomicBool>,
 }
 
-impl From<&Provenance> for Peer {
-    fn from(provenance: &Provenance) -> Self {
+impl Peer {
+    /// Of a caller at the socket.
+    #[must_use]
+    pub fn of(provenance: &Arc<Provenance>) -> Self {
         let subject = provenance.subject();
+        let command = if provenance.is_our_command() {
+            Command::Ours
+        } else if provenance.is_our_desktop() {
+            Command::Desktop
+        } else {
+            Command::Other
+        };
         Self {
             subject: Some(Subject {
                 face: subject.to_subject(),
                 process: (subject.pid, subject.started),
                 file: Some(subject.file.into()),
+                signature: None,
             }),
-            caller: provenance.to_caller(),
-            command: if provenance.is_our_command() { Command::Ours } else { Command::Other },
+            provenance: Some(provenance.clone()),
+            ..Self::new(provenance.to_caller(), command)
         }
+    }
+
+    /// The consent window that we have started ourselves.
+    #[must_use]
+    pub fn window(pid: Option<u32>, heard: Arc<AtomicBool>) -> Self {
+        let name = identity::DESKTOP_NAME.to_owned();
+        let process = api::CallerProcess {
+            pid: pid.unwrap_or(0),
+            program: None,
+            name,
+            role: Some(api::Role::Ours),
+            signer: None,
+        };
+        let caller = Caller { subject: None, chain: vec![process], strength: api::Strength::Pinned };
+        Self { heard, ..Self::new(caller, Command::Window) }
+    }
+
+    pub(crate) fn new(caller: Caller, command: Command) -> Self {
+        let heard = Arc::default();
+        Self { subject: None, caller, command, provenance: None, signed: OnceCell::new(), heard }
+    }
+
+    /// Tells whether caller and subject are still who they were at accept.
+    #[must_use]
+    pub fn alive(&self) -> Alive {
+        match self.provenance.clone() {
+            Some(provenance) => Arc::new(move || provenance.is_still_there()),
+            None => Arc::new(|| true),
+        }
+    }
+
+    /// The subject, with who signed it where the system says.
+    pub async fn recognised(&self) -> Option<Subject> {
+        let subject = self.subject.clone()?;
+        let signed = self.signed.get_or_init(|| signed(subject.clone())).await.clone();
+        let Some(provenance::Signed { signer, signature }) = signed else { return Some(subject) };
+        Some(Subject { face: api::Subject { signer: Some(signer), ..subject.face }, signature, ..subject })
+    }
+
+    /// The caller with the subject as it was recognised.
+    #[must_use]
+    pub fn caller_with(&self, face: &api::Subject) -> Caller {
+        let mut caller = self.caller.clone();
+        if let (Some(_), Some((pid, _))) = (&face.signer, self.subject.as_ref().map(|s| s.process)) {
+            let subject = caller.chain.iter_mut().filter(|process| process.pid == pid);
+            subject.for_each(|process| process.signer.clone_from(&face.signer));
+            caller.subject = Some(face.clone());
+        }
+        caller
     }
 }
 
-/// Whether a caller is the `mcp-login` that was installed with this agent.
+/// Reads a whole file where systems have signatures, so not on the one thread that serves everybody.
+async fn signed(subject: Subject) -> Option<provenance::Signed> {
+    let (pid, started) = subject.process;
+    if cfg!(target_os = "linux") {
+        return None;
+    }
+    let look = move || provenance::signed(pid, started, Path::new(&subject.face.program));
+    tokio::task::spawn_blocking(look).await.ok().flatten()
+}
+
+/// Which of the programs that were installed with this agent a caller is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// It is, and a person decides through it.
+    /// `mcp-login`: a person decides through it.
     Ours,
-    /// It is not.
+    /// The desktop app, started by whomever.
+    Desktop,
+    /// The consent window at the link that we have opened: a person decides through it.
+    Window,
+    /// None of them.
     Other,
 }
 
@@ -89,8 +173,12 @@ pub struct Doors {
     pub clock: Arc<dyn Clock>,
     /// Where things lie.
     pub paths: Paths,
-    /// Who decides about a program that nobody approved.
-    pub mode: ApprovalsMode,
+    /// Who decides about a program that nobody approved, by the settings.
+    pub choice: ApprovalsChoice,
+    /// The window that asks.
+    pub consent: Consent,
+    /// Goes up when somebody wants to see the app's window.
+    pub wanted: watch::Sender<u64>,
     /// Unix seconds.
     pub started_at: u64,
     /// Changes with every start.
@@ -123,22 +211,44 @@ impl Doors {
         notes: mpsc::Sender<Box<Notification>>,
     ) -> Line {
         let method = request.method();
-        let answer = match self.permit(method.class(), &peer) {
+        peer.heard.store(true, Ordering::Relaxed);
+        let answer = match self.permit(method, &peer) {
             Ok(()) => self.perform(&peer, &id, request, notes).await,
             Err(fault) => Err(fault.detail("method", method.name())),
         };
         answer.unwrap_or_else(|fault| envelope::write_error(Some(&id), &fault))
     }
 
+    /// Who decides about a program that nobody approved, as things stand.
+    #[must_use]
+    pub fn mode(&self) -> ApprovalsMode {
+        match self.choice {
+            ApprovalsChoice::Terminal => ApprovalsMode::Terminal,
+            ApprovalsChoice::Window if self.consent.is_there() => ApprovalsMode::Window,
+            ApprovalsChoice::Window => ApprovalsMode::Policy,
+        }
+    }
+
     /// The one check of classes. `Use` is decided for the account that is asked for, in [`Doors::token_get`]: the only
     /// method of that class.
-    fn permit(&self, class: Class, peer: &Peer) -> Result<(), Fault> {
-        match class {
-            Class::Look | Class::Keep => Ok(()),
-            Class::Use if peer.subject.is_some() => Ok(()),
-            Class::Use => Err(Fault::new(Code::CallerUnknown)),
-            Class::Grant if self.mode == ApprovalsMode::Terminal && peer.command == Command::Ours => Ok(()),
-            Class::Grant => Err(Fault::new(Code::NotPermitted)),
+    fn permit(&self, method: Method, peer: &Peer) -> Result<(), Fault> {
+        match (method.class(), peer.command) {
+            // What decides has no right to anything else.
+            (_, Command::Window) if WINDOWS.contains(&method) => Ok(()),
+            (_, Command::Window) => Err(Fault::new(Code::NotPermitted)),
+            (Class::Look | Class::Keep, _) => Ok(()),
+            (Class::Use, _) if peer.subject.is_some() => Ok(()),
+            (Class::Use, _) => Err(Fault::new(Code::CallerUnknown)),
+            (Class::Grant, _) => self.may_decide(peer),
+        }
+    }
+
+    /// Whether a person speaks through this connection.
+    fn may_decide(&self, peer: &Peer) -> Result<(), Fault> {
+        match peer.command {
+            Command::Window => Ok(()),
+            Command::Ours if self.choice == ApprovalsChoice::Terminal => Ok(()),
+            Command::Ours | Command::Desktop | Command::Other => Err(Fault::new(Code::NotPermitted)),
         }
     }
 
@@ -160,13 +270,14 @@ impl Doors {
                 self.account_status(params).await.map(|r| envelope::write_result(id, &r))
             }
             Request::EventsSubscribe(_) => {
-                tokio::spawn(events::forward(self.clone(), notes));
+                let to = if peer.command == Command::Window { Audience::Window } else { Audience::Everybody };
+                tokio::spawn(events::forward(self.clone(), notes, to));
                 Ok(envelope::write_result(id, &api::Empty {}))
             }
             Request::AuditRead(params) => {
                 self.audit_read(params, notes).await.map(|r| envelope::write_result(id, &r))
             }
-            Request::ApprovalList(_) => Ok(envelope::write_result(id, &self.approval_list())),
+            Request::ApprovalList(_) => Ok(envelope::write_result(id, &self.approval_list(peer))),
             Request::SignInList(_) => Ok(envelope::write_result(id, &self.sign_in_list())),
             Request::SignInStart(params) => {
                 self.sign_in_start(peer, params, notes).await.map(|r| envelope::write_result(id, &r))
@@ -207,8 +318,15 @@ impl Doors {
                 self.core.pause(params.paused);
                 Ok(envelope::write_result(id, &api::Empty {}))
             }
-            Request::SessionAnnounce(_) | Request::ApprovalAsk(_) | Request::WindowShow(_) => {
-                Err(Fault::new(Code::UnknownMethod).detail("method", request.method().name()))
+            Request::ApprovalAsk(params) => {
+                self.approval_ask(peer, &params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::SessionAnnounce(params) => {
+                self.announce(peer, params).map(|r| envelope::write_result(id, &r))
+            }
+            Request::WindowShow(_) => {
+                self.wanted.send_modify(|n| *n += 1);
+                Ok(envelope::write_result(id, &api::Empty {}))
             }
             Request::ApprovalGrant(params) => {
                 self.approval_grant(peer, params).await.map(|r| envelope::write_result(id, &r))
@@ -224,7 +342,11 @@ impl Doors {
 
     // --- use
 
-    async fn token_get(&self, peer: &Peer, params: api::TokenGet) -> Result<api::TokenGrant, Fault> {
+    async fn token_get(
+        self: &Arc<Self>,
+        peer: &Peer,
+        params: api::TokenGet,
+    ) -> Result<api::TokenGrant, Fault> {
         let id = self.find(&params.account)?;
         let account = self.core.account(&id).map_err(|e| faults::failure(&e))?.account.clone();
         let subject = peer.subject.as_ref().ok_or(Fault::new(Code::CallerUnknown))?;
@@ -234,14 +356,15 @@ impl Doors {
             caller: Some(peer.caller.clone()),
             ..audit::entry(self.now().unix(), AuditAction::Token, outcome)
         };
-        if let Err((fault, asked)) = self.decide(subject, peer, &account) {
-            if asked == Asked::First {
-                let asked = AuditEntry { action: AuditAction::ApprovalAsked, ..line(AuditOutcome::Ok) };
-                self.write(asked).await?;
+        let decided = self.approvals.decided(subject, &account, self.now());
+        if !matches!(decided, Some(Decision::Allowed(_))) {
+            // In a box: who asks for a token every second should not carry what a question needs.
+            let admitted = Box::pin(self.admit(peer, &id)).await;
+            if let Err(fault) = admitted {
+                let denied = AuditEntry { code: Some(fault.data.code.clone()), ..line(AuditOutcome::Denied) };
+                self.write(denied).await?;
+                return Err(fault);
             }
-            let denied = AuditEntry { code: Some(fault.data.code.clone()), ..line(AuditOutcome::Denied) };
-            self.write(denied).await?;
-            return Err(show::about(fault, &account));
         }
         let want = Want { newer_than: params.newer_than, min_ttl: params.min_ttl.map(Duration::from_secs) };
         let fetched = match self.core.fetch(&id, want).await {
@@ -263,26 +386,6 @@ impl Doors {
             server: fetched.account.server.as_str().to_owned(),
             scope: fetched.scope,
         })
-    }
-
-    fn decide(
-        &self,
-        subject: &Subject,
-        peer: &Peer,
-        account: &crate::accounts::Account,
-    ) -> Result<(), (Fault, Asked)> {
-        let program = subject.face.script.as_deref().unwrap_or(&subject.face.program);
-        match self.approvals.decide(subject, &peer.caller, account, self.now()) {
-            Decision::Allowed(_) => Ok(()),
-            Decision::Never { id } => {
-                let fault = Fault::new(Code::ApprovalDenied).detail("program", program);
-                Err((fault.detail("approval", id.to_string()), Asked::Again))
-            }
-            Decision::Unanswered { pending, asked } => {
-                let fault = Fault::new(Code::NotApproved).detail("program", program);
-                Err((fault.detail("pending", pending.to_string()), asked))
-            }
-        }
     }
 
     // --- look
@@ -310,7 +413,7 @@ impl Doors {
             vault: self.vault().await,
             accounts,
             revocations_queued: u32::try_from(self.core.queued()).unwrap_or(u32::MAX),
-            approvals: self.mode,
+            approvals: self.mode(),
             policy_mistake: self.approvals.policy_fault().map(|mistake| mistake.to_string()),
             paths: api::PathsView {
                 config: self.paths.config_dir.display().to_string(),
@@ -319,8 +422,11 @@ impl Doors {
                 log: Some(self.paths.data_dir.join(crate::log::FILE_NAME).display().to_string()),
             },
             paused: self.core.paused(),
-            display: api::Display::Unknown,
-            consent_window: api::ConsentWindow::Missing,
+            display: self.consent.session().display(),
+            consent_window: match self.consent.is_there() {
+                true => api::ConsentWindow::There,
+                false => api::ConsentWindow::Missing,
+            },
             scheme: show::scheme(crate::scheme::opener(identity::SCHEME)),
         }
     }
@@ -384,9 +490,12 @@ impl Doors {
         Ok(api::AuditPage { entries, next })
     }
 
-    fn approval_list(&self) -> api::Approvals {
+    fn approval_list(&self, peer: &Peer) -> api::Approvals {
         let standing = self.approvals.standing();
-        let pending = self.approvals.pending();
+        let mut pending = self.approvals.pending();
+        if peer.command == Command::Window {
+            pending.retain(|question| question.shown_until.is_some());
+        }
         api::Approvals {
             standing: standing.iter().map(|a| show::approval(&self.core, a)).collect(),
             pending: pending.iter().map(|p| show::pending(&self.core, p)).collect(),
@@ -619,6 +728,49 @@ impl Doors {
         Ok(api::AccountResult { account: self.account(&id)? })
     }
 
+    fn announce(&self, peer: &Peer, params: api::Announce) -> Result<api::Empty, Fault> {
+        let session = self.consent.session();
+        match peer.command {
+            Command::Desktop => {}
+            // Any program can start the command with a display of its own choice: it helps out, and changes nothing.
+            Command::Ours if session.display() == api::Display::Known => return Ok(api::Empty {}),
+            Command::Ours => {}
+            Command::Window | Command::Other => {
+                return Err(Fault::new(Code::NotPermitted).detail("method", "session.announce"));
+            }
+        }
+        session.announce(params.environment).map_err(|error: AnnounceError| {
+            let fault = Fault::new(Code::BadParameters).detail("method", "session.announce");
+            fault.detail("reason", error.to_string())
+        })?;
+        Ok(api::Empty {})
+    }
+
+    async fn approval_ask(
+        self: &Arc<Self>,
+        peer: &Peer,
+        params: &api::ApprovalAsk,
+    ) -> Result<api::Empty, Fault> {
+        if self.choice == ApprovalsChoice::Terminal {
+            let fault = Fault::new(Code::NoConsentWindow);
+            return Err(fault.detail("reason", "the settings say `approvals = \"terminal\"`"));
+        }
+        let named = number(&params.pending)?;
+        // A `never` is asked about anew: only the person may change it.
+        let id = self.approvals.ask_again(named, &peer.caller, self.now()).unwrap_or(named);
+        self.consent.show(self, id).map_err(|why| match why {
+            Unshown::NotThere => Fault::new(Code::NoSuchApproval),
+            Unshown::TooMany => Fault::new(Code::Busy),
+            Unshown::Missing | Unshown::NoDisplay | Unshown::Resting => {
+                let fault = Fault::new(Code::NoConsentWindow).detail("reason", why.to_string());
+                if why == Unshown::NoDisplay { fault.detail("display", "unknown") } else { fault }
+            }
+        })?;
+        let asked = self.approvals.pending().into_iter().find(|p| p.id == id).map(|p| p.account);
+        self.record(peer, AuditAction::ApprovalAsked, AuditOutcome::Ok, asked.as_ref()).await?;
+        Ok(api::Empty {})
+    }
+
     // --- grant
 
     async fn approval_grant(
@@ -634,10 +786,18 @@ impl Doors {
         let whom = match (&params.pending, &params.program) {
             (Some(pending), None) => {
                 let number = number(pending)?;
-                if !self.approvals.pending().iter().any(|p| p.id == number && p.account == id) {
+                let waits = self.approvals.pending().into_iter().any(|p| {
+                    // Through the window nobody decides about what is not in it.
+                    let seen = peer.command != Command::Window || p.shown_until.is_some();
+                    p.id == number && p.account == id && seen
+                });
+                if !waits {
                     return Err(Fault::new(Code::NoSuchApproval));
                 }
                 Whom::Pending(number)
+            }
+            (None, Some(_)) if peer.command == Command::Window => {
+                return Err(Fault::new(Code::NotPermitted).detail("method", "approval.grant"));
             }
             (None, Some(program)) => Whom::Program(PathBuf::from(program)),
             _ => return Err(wrong("either `pending` or `program` is needed")),
@@ -648,13 +808,15 @@ impl Doors {
             api::Until::Never => AuditAction::ApprovalDenied,
             _ => AuditAction::ApprovalGranted,
         };
-        self.record(peer, action, AuditOutcome::Ok, Some(&id)).await?;
+        self.record_about(peer, action, &id, &approval.subject).await?;
         Ok(api::ApprovalGranted { approval: show::approval(&self.core, &approval) })
     }
 
     async fn approval_deny(&self, peer: &Peer, params: &api::ApprovalDeny) -> Result<api::Empty, Fault> {
-        let denied = self.approvals.deny(number(&params.pending)?).map_err(|e| faults::approval(&e))?;
-        self.record(peer, AuditAction::ApprovalDenied, AuditOutcome::Ok, Some(&denied.account)).await?;
+        let id = number(&params.pending)?;
+        let denied = self.approvals.deny(id, self.now()).map_err(|e| faults::approval(&e))?;
+        let action = AuditAction::ApprovalDenied;
+        self.record_about(peer, action, &denied.account, &denied.subject.face).await?;
         Ok(api::Empty {})
     }
 
@@ -663,11 +825,32 @@ impl Doors {
         // Taking a right away needs none. Taking a no away is a yes.
         let never = self.approvals.standing().iter().any(|a| a.id == id && a.until == api::Until::Never);
         if never {
-            self.permit(Class::Grant, peer).map_err(|fault| fault.detail("method", "approval.remove"))?;
+            self.may_decide(peer).map_err(|fault| fault.detail("method", "approval.remove"))?;
         }
         let removed = self.approvals.remove(id).await.map_err(|e| faults::approval(&e))?;
-        self.record(peer, AuditAction::ApprovalRemoved, AuditOutcome::Ok, Some(&removed.account)).await?;
+        let action = AuditAction::ApprovalRemoved;
+        self.record_about(peer, action, &removed.account, &removed.subject).await?;
         Ok(api::Empty {})
+    }
+
+    /// A decision: the caller is who decided, the note says about whom.
+    async fn record_about(
+        &self,
+        peer: &Peer,
+        action: AuditAction,
+        id: &AccountId,
+        about: &api::Subject,
+    ) -> Result<(), Fault> {
+        let account = self.core.account(id).ok();
+        let program = about.script.as_ref().unwrap_or(&about.program);
+        let entry = AuditEntry {
+            account: account.as_ref().map(|s| s.account.name.clone()),
+            server: account.as_ref().map(|s| s.account.server.as_str().to_owned()),
+            caller: Some(peer.caller.clone()),
+            note: Some(program.chars().take(MAX_NOTE).collect()),
+            ..audit::entry(self.now().unix(), action, AuditOutcome::Ok)
+        };
+        self.write(entry).await
     }
 
     // --- shared
@@ -706,11 +889,23 @@ impl Doors {
         self.write(entry).await
     }
 
-    async fn write(&self, entry: AuditEntry) -> Result<(), Fault> {
+    pub(crate) async fn write(&self, entry: AuditEntry) -> Result<(), Fault> {
         self.audit.write(entry).await.map_err(|_| Fault::new(Code::AuditUnavailable))
     }
 }
 
+/// What the consent window may ask for.
+const WINDOWS: [Method; 7] = [
+    Method::Hello,
+    Method::AccountList,
+    Method::ApprovalList,
+    Method::EventsSubscribe,
+    Method::ApprovalGrant,
+    Method::ApprovalDeny,
+    Method::ApprovalRemove,
+];
+/// Characters of a program's path in the record.
+const MAX_NOTE: usize = 256;
 /// How long `agent.status` waits for the keychain.
 const VAULT_PATIENCE: Duration = Duration::from_secs(2);
 

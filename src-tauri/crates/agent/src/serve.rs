@@ -183,12 +183,15 @@ mod tests {
     use super::*;
     use crate::approvals::{Approvals, Subject};
     use crate::audit::Audit;
+    use crate::config::ApprovalsChoice;
+    use crate::consent::{BesideAgent, Consent};
     use crate::http::Wire;
     use crate::login::{Parts, Settings, SignIns};
     use crate::methods::Command;
     use crate::scheme::Opener;
+    use crate::session::Session;
     use crate::testing::{Carried, House};
-    use mcp_login_ipc::api::{self, ApprovalsMode, SubjectKind};
+    use mcp_login_ipc::api::{self, SubjectKind};
     use serde_json::Value;
     use tokio::io::{AsyncBufReadExt as _, BufReader, DuplexStream};
 
@@ -197,7 +200,7 @@ mod tests {
         doors: Arc<Doors>,
     }
 
-    async fn line(mode: ApprovalsMode) -> Line {
+    async fn line(choice: ApprovalsChoice) -> Line {
         let house = House::new().await;
         let audit = Audit::open(house.dir.path()).unwrap();
         let config = house.dir.path().join("config");
@@ -217,7 +220,9 @@ mod tests {
             audit,
             clock: house.clock.clone(),
             paths,
-            mode,
+            choice,
+            consent: Consent::new(BesideAgent::new(house.dir.path()), Session::default()),
+            wanted: watch::channel(0).0,
             started_at: 0,
             instance: "test".into(),
             stop: watch::channel(false).0,
@@ -236,9 +241,9 @@ mod tests {
                 signer: None,
             };
             let file = crate::approvals::FileIdentity::of(std::path::Path::new("/usr/bin/env"));
-            let subject = Some(Subject { face, process: (1, 1), file });
+            let subject = Some(Subject { face, process: (1, 1), file, signature: None });
             let caller = api::Caller { subject: None, chain: Vec::new(), strength: api::Strength::Pinned };
-            let peer = Arc::new(Peer { subject, caller, command });
+            let peer = Arc::new(Peer { subject, ..Peer::new(caller, command) });
             tokio::spawn(connection(theirs, peer, self.doors.clone()));
             BufReader::new(ours)
         }
@@ -262,7 +267,7 @@ mod tests {
 
     #[tokio::test]
     async fn rubbish_gets_one_answer_a_line_and_the_connection_lives() {
-        let line = line(ApprovalsMode::Policy).await;
+        let line = line(ApprovalsChoice::Window).await;
         let mut stream = line.call(Command::Other);
         for rubbish in
             [&b"\n"[..], b"{\n", b"\xff\xfe\n", b"[1]\n", b"\0\0\n", b"{\"jsonrpc\":\"2.0\",\"id\":1}\n"]
@@ -289,7 +294,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_without_an_end_ends_the_connection_only() {
-        let line = line(ApprovalsMode::Policy).await;
+        let line = line(ApprovalsChoice::Window).await;
         let mut stream = line.call(Command::Other);
         let mut sent = 0;
         while sent < 2 * MAX_LINE {
@@ -308,7 +313,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_token_without_a_decision_and_no_decision_from_strangers() {
-        let line = line(ApprovalsMode::Terminal).await;
+        let line = line(ApprovalsChoice::Terminal).await;
         line.house.sign_in("work", Some(3_600)).await;
         let mut stranger = line.call(Command::Other);
         let get = serde_json::json!({"account": "work"});
@@ -329,7 +334,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_the_setting_nobody_decides_over_the_socket() {
-        let line = line(ApprovalsMode::Policy).await;
+        let line = line(ApprovalsChoice::Window).await;
         let mut command = line.call(Command::Ours);
         for (method, params) in [
             (
@@ -344,7 +349,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_subscriber_hears_of_the_end() {
-        let line = line(ApprovalsMode::Policy).await;
+        let line = line(ApprovalsChoice::Window).await;
         let mut stream = line.call(Command::Other);
         ask(&mut stream, "events.subscribe", serde_json::json!({})).await;
         line.doors.stop.send_replace(true);

@@ -139,9 +139,9 @@ pub fn pending(core: &Core, pending: &Pending) -> api::PendingApproval {
         label: account.and_then(|account| account.label.clone()),
         scopes: pending.scopes.clone(),
         asked_at: pending.first_asked,
-        expires_at: pending.first_asked + crate::approvals::QUESTION_SECONDS,
-        before: Vec::new(),
-        changed: None,
+        expires_at: pending.shown_until.unwrap_or(pending.first_asked + crate::approvals::QUESTION_SECONDS),
+        before: pending.before.clone(),
+        changed: pending.changed,
     }
 }
 

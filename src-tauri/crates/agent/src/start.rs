@@ -8,7 +8,8 @@
 use crate::approvals::Approvals;
 use crate::audit::{self, Audit};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{ApprovalsChoice, Config, Mistake, VaultChoice};
+use crate::config::{Config, Mistake, VaultChoice};
+use crate::consent::{BesideAgent, Consent};
 use crate::core::{Core, Event, Notice, Options as CoreOptions};
 use crate::failure::Failure;
 use crate::harden::Shortfall;
@@ -18,15 +19,16 @@ use crate::log::{self, Echo, LogLevel};
 use crate::login::{Parts, Settings, SignIns};
 use crate::methods::{Doors, Peer, STOP_TIME};
 use crate::serve;
+use crate::session::Session;
 use crate::{disk, faults, scheme};
-use mcp_login_ipc::api::{ApprovalsMode, AuditAction, AuditEntry, AuditOutcome, Outcome};
+use mcp_login_ipc::api::{AuditAction, AuditEntry, AuditOutcome, Outcome};
 use mcp_login_ipc::client::{Client, ClientError};
 use mcp_login_ipc::paths::PathError;
 use mcp_login_ipc::provenance::{Denied, Looker, Provenance};
 use mcp_login_ipc::server::{BindError, Connection, Listener};
 use mcp_login_ipc::{Code, Fault, Paths, identity};
 use mcp_login_vault::Vault;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast::error::RecvError;
@@ -205,10 +207,8 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
     let audit = Audit::open(&paths.data_dir)
         .map_err(|source| StartError::File { path: paths.data_dir.join(audit::FILE_NAME), source })?;
     let approvals = Approvals::open(&paths.data_dir, &paths.config_dir)?;
-    let mode = match config.approvals {
-        ApprovalsChoice::Terminal => ApprovalsMode::Terminal,
-        ApprovalsChoice::Window => ApprovalsMode::Policy,
-    };
+    let choice = config.approvals;
+    let own = std::env::current_exe().unwrap_or_default();
     let vault = match config.vault {
         VaultChoice::Keychain => Vault::keychain(identity::KEYCHAIN_SERVICE).map_err(StartError::System)?,
         VaultChoice::Memory => Vault::memory(),
@@ -238,7 +238,9 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
         started_at: clock.now().unix(),
         clock,
         paths: paths.clone(),
-        mode,
+        choice,
+        consent: Consent::new(BesideAgent::new(&own), Session::of_this_process()),
+        wanted: watch::channel(0).0,
         instance: instance(),
         stop,
         core: core.clone(),
@@ -258,7 +260,7 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
     let signalled = doors.clone();
     let mut connections = JoinSet::new();
     tokio::select! {
-        () = accept(&paths, listener, doors.clone(), &mut connections) => {}
+        () = accept(&paths, &own, listener, doors.clone(), &mut connections) => {}
         () = &mut stop_signal => { signalled.stop.send_replace(true); }
     }
     // No new connections from here on: the listener is gone.
@@ -282,9 +284,14 @@ async fn note(doors: &Doors, action: AuditAction) {
 }
 
 /// Accepts until the agent is told to stop. The listener ends with it, and the socket is removed.
-async fn accept(paths: &Paths, mut listener: Listener, doors: Arc<Doors>, connections: &mut JoinSet<()>) {
-    let own = std::env::current_exe().unwrap_or_default();
-    let looker = Looker::new(&own);
+async fn accept(
+    paths: &Paths,
+    own: &Path,
+    mut listener: Listener,
+    doors: Arc<Doors>,
+    connections: &mut JoinSet<()>,
+) {
+    let looker = Looker::new(own);
     let peers = Peers::default();
     let room = Arc::new(Semaphore::new(serve::MAX_CONNECTIONS));
     let mut stop = doors.stopping();
@@ -315,12 +322,15 @@ async fn accept(paths: &Paths, mut listener: Listener, doors: Arc<Doors>, connec
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            _ = look.tick() => if !listener.is_reachable() {
-                match Listener::bind(paths) {
-                    Ok(anew) => listener = anew,
-                    Err(error) => tracing::error!(%error, "the socket is gone and cannot be made again"),
+            _ = look.tick() => {
+                doors.approvals.sweep(doors.now());
+                if !listener.is_reachable() {
+                    match Listener::bind(paths) {
+                        Ok(anew) => listener = anew,
+                        Err(error) => tracing::error!(%error, "the socket is gone and cannot be made again"),
+                    }
                 }
-            },
+            }
         }
     }
 }
@@ -374,7 +384,7 @@ impl Peers {
         if let Some((_, peer)) = known.iter().find(|(p, _)| Arc::ptr_eq(p, provenance)) {
             return peer.clone();
         }
-        let peer = Arc::new(Peer::from(&**provenance));
+        let peer = Arc::new(Peer::of(provenance));
         if known.len() == MAX_PEERS {
             known.remove(0);
         }

@@ -37,6 +37,8 @@ pub const DIRECTORY_NAME: &str = "mcp-login-dev";
 pub const AGENT_NAME: &str = "mcp-login-agent";
 /// The command's executable, without `.exe`.
 pub const COMMAND_NAME: &str = "mcp-login";
+/// The desktop app's executable, without `.exe`: the window that asks lies beside the agent under this name.
+pub const DESKTOP_NAME: &str = "mcp-login-desktop";
 /// The systemd user unit that, where it is installed, starts the agent.
 pub const SYSTEMD_UNIT: &str = "mcp-login-agent.service";
 /// The launchd label (and the name of the property list, with `.plist`) that, where installed, starts the agent.

@@ -11,6 +11,10 @@ use std::path::{Path, PathBuf};
 use crate::api;
 use crate::identity;
 
+#[cfg(windows)]
+mod authenticode;
+#[cfg(target_os = "macos")]
+mod code_signature;
 mod kind;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -138,7 +142,68 @@ pub struct Process {
     pub script: Option<PathBuf>,
 }
 
+/// Whether the process with this id and start time still runs.
+#[must_use]
+pub fn lives(pid: u32, started: u64) -> bool {
+    #[cfg(target_os = "linux")]
+    use linux::runs_since;
+    #[cfg(target_os = "macos")]
+    use macos::runs_since;
+    #[cfg(windows)]
+    use windows::runs_since;
+    runs_since(pid).is_ok_and(|since| since == started)
+}
+
+/// Who signed a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// For people.
+    pub signer: api::Signer,
+    /// What stays the same when the same verified signer signs another file; none when nothing was verified.
+    pub signature: Option<String>,
+}
+
+impl Signed {
+    #[cfg(any(target_os = "macos", windows))]
+    fn without_name(trust: api::Trust) -> Self {
+        Self { signer: api::Signer { name: None, trust }, signature: None }
+    }
+}
+
+/// Who signed what this process runs; nothing where the system does not say. May take a while (it reads the whole file):
+/// for questions to a person, not for every caller.
+#[must_use]
+pub fn signed(pid: u32, started: u64, program: &Path) -> Option<Signed> {
+    #[cfg(target_os = "linux")]
+    {
+        let _ = (pid, started, program);
+        None
+    }
+    #[cfg(target_os = "macos")]
+    {
+        let _ = program;
+        // Another process may have the number by now.
+        code_signature::of_process(pid).filter(|_| lives(pid, started))
+    }
+    #[cfg(windows)]
+    {
+        authenticode::of_file(program).filter(|_| lives(pid, started))
+    }
+}
+
 impl Process {
+    /// Whether it still runs, and runs the same file.
+    #[must_use]
+    pub fn is_still_there(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        use linux::file_of;
+        #[cfg(target_os = "macos")]
+        use macos::file_of;
+        #[cfg(windows)]
+        use windows::file_of;
+        file_of(self.pid).is_ok_and(|file| file == self.file) && lives(self.pid, self.started)
+    }
+
     /// As it goes over the wire when it is a subject.
     #[must_use]
     pub fn to_subject(&self) -> api::Subject {
@@ -208,6 +273,13 @@ impl Provenance {
         &self.chain
     }
 
+    /// Whether caller and subject still run what they ran. For who has waited for a person: what is at the other end of the
+    /// connection by then may be somebody who inherited it.
+    #[must_use]
+    pub fn is_still_there(&self) -> bool {
+        self.caller().is_still_there() && self.subject().is_still_there()
+    }
+
     /// How sure it is.
     #[must_use]
     pub fn strength(&self) -> Strength {
@@ -217,8 +289,18 @@ impl Provenance {
     /// Whether the caller itself is our command (`mcp-login`) from beside the agent.
     #[must_use]
     pub fn is_our_command(&self) -> bool {
+        self.is_ours(identity::COMMAND_NAME)
+    }
+
+    /// Whether the caller itself is our desktop app from beside the agent.
+    #[must_use]
+    pub fn is_our_desktop(&self) -> bool {
+        self.is_ours(identity::DESKTOP_NAME)
+    }
+
+    fn is_ours(&self, name: &str) -> bool {
         let stem = Path::new(&self.caller().name).file_stem().and_then(|stem| stem.to_str());
-        self.caller().kind == Kind::Ours && stem == Some(identity::COMMAND_NAME)
+        self.caller().kind == Kind::Ours && stem == Some(name)
     }
 
     /// As it goes over the wire and into the record.
@@ -273,7 +355,7 @@ impl Ours {
                 .into_iter()
                 .flatten()
                 .flat_map(|own| {
-                    [identity::COMMAND_NAME, identity::AGENT_NAME, "mcp-login-desktop"]
+                    [identity::COMMAND_NAME, identity::AGENT_NAME, identity::DESKTOP_NAME]
                         .map(|name| own.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
                 })
                 .collect(),

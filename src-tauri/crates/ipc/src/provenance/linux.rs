@@ -244,7 +244,20 @@ fn strip_deleted(link: PathBuf) -> PathBuf {
     PathBuf::from(std::ffi::OsString::from_vec(bytes))
 }
 
+/// When the process that has this number started; an error when none has, or one that has ended and was not waited for.
+pub(super) fn runs_since(pid: u32) -> io::Result<u64> {
+    let stat = stat(pid)?;
+    if stat.ended { Err(io::ErrorKind::NotFound.into()) } else { Ok(stat.started) }
+}
+
+/// The file that a process runs.
+pub(super) fn file_of(pid: u32) -> io::Result<FileIdentity> {
+    FileIdentity::of(&exe(pid))
+}
+
 struct Stat {
+    /// Whether only its exit status is left.
+    ended: bool,
     parent: u32,
     /// Clock ticks since boot.
     started: u64,
@@ -265,11 +278,12 @@ fn stat(pid: u32) -> io::Result<Stat> {
     let text = String::from_utf8_lossy(beginning(&format!("/proc/{pid}/stat"), &mut room)?);
     let fields = text.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
     let mut fields = fields.split_ascii_whitespace();
-    let parent = fields.nth(1).and_then(|field| field.parse().ok());
+    let ended = matches!(fields.next(), Some("Z" | "X"));
+    let parent = fields.next().and_then(|field| field.parse().ok());
     let started = fields.nth(17).and_then(|field| field.parse().ok());
     parent
         .zip(started)
-        .map(|(parent, started)| Stat { parent, started })
+        .map(|(parent, started)| Stat { ended, parent, started })
         .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 

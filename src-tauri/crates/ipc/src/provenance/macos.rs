@@ -151,6 +151,16 @@ fn path_by(call: impl FnOnce(*mut c_void, u32) -> c_int) -> io::Result<PathBuf> 
     Ok(PathBuf::from(OsString::from_vec(room)))
 }
 
+/// When the process that has this number started.
+pub(super) fn runs_since(pid: u32) -> io::Result<u64> {
+    about(pid).map(|about| about.started)
+}
+
+/// The file at the path of what a process runs.
+pub(super) fn file_of(pid: u32) -> io::Result<FileIdentity> {
+    FileIdentity::of(&path_of(pid)?)
+}
+
 fn about(pid: u32) -> io::Result<About> {
     // SAFETY: zero is a valid value of this plain C struct.
     let mut info: libc::proc_bsdinfo = unsafe { std::mem::zeroed() };

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessCommandLineInformation};
-use windows_sys::Win32::Foundation::{FILETIME, HANDLE, INVALID_HANDLE_VALUE, UNICODE_STRING};
+use windows_sys::Win32::Foundation::{FILETIME, HANDLE, INVALID_HANDLE_VALUE, STILL_ACTIVE, UNICODE_STRING};
 use windows_sys::Win32::Security::Authorization::SE_FILE_OBJECT;
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, FILE_READ_ATTRIBUTES, GetFileInformationByHandle, READ_CONTROL,
@@ -22,7 +22,7 @@ use windows_sys::Win32::System::Diagnostics::ToolHelp::{
 };
 use windows_sys::Win32::System::Pipes::GetNamedPipeClientProcessId;
 use windows_sys::Win32::System::Threading::{
-    GetProcessTimes, PROCESS_NAME_WIN32, QueryFullProcessImageNameW,
+    GetExitCodeProcess, GetProcessTimes, PROCESS_NAME_WIN32, QueryFullProcessImageNameW,
 };
 
 use super::{Denied, FileIdentity, FileOwner, Kind, MAX_CHAIN, Ours, Process, Provenance, Strength, kind};
@@ -95,6 +95,25 @@ impl Looker {
         let name = program.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Process { pid, started: started(handle)?, program, file, name, kind, script })
     }
+}
+
+/// When the process that has this number started. One that has ended is none, even while somebody holds it open.
+pub(super) fn runs_since(pid: u32) -> io::Result<u64> {
+    let handle = open_process(pid)?;
+    let mut status = 0;
+    // SAFETY: the handle is open and `status` lives through the call.
+    if unsafe { GetExitCodeProcess(handle.as_raw_handle(), &mut status) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if status != STILL_ACTIVE as u32 {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    started(&handle)
+}
+
+/// The file at the path of what a process runs.
+pub(super) fn file_of(pid: u32) -> io::Result<FileIdentity> {
+    file_identity(&image(&open_process(pid)?)?)
 }
 
 fn image(process: &OwnedHandle) -> io::Result<PathBuf> {
