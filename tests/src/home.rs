@@ -23,7 +23,7 @@ pub const SETTINGS: &str = "vault = \"memory\"\n";
 #[derive(Debug)]
 pub struct Home {
     dir: TempDir,
-    build: Build,
+    programs: &'static Programs,
     env: BTreeMap<OsString, OsString>,
 }
 
@@ -57,9 +57,36 @@ impl Home {
         Self::of(Build::FaultPoints)
     }
 
+    /// The same as [`Home::new`], with this program as the desktop app beside the agent: the agent starts it when a person is
+    /// to be asked. No program may use an account.
+    pub fn with_desktop(program: &Path) -> Home {
+        let mut home = Self::of(Build::Plain);
+        let place = home.path("programs");
+        fs::create_dir(&place).expect("a fresh directory");
+        let beside = |from: &Path, name: &str| {
+            let to = place.join(name);
+            // A copy only where the two lie on different disks: the agent is large.
+            fs::hard_link(from, &to)
+                .or_else(|_| fs::copy(from, &to).map(drop))
+                .expect("a program is put in place");
+            to
+        };
+        let plain = Programs::get(Build::Plain);
+        beside(program, "mcp-login-desktop");
+        let programs = Programs {
+            command: beside(&plain.command, "mcp-login"),
+            agent: beside(&plain.agent, "mcp-login-agent"),
+            sandbox: plain.sandbox.clone(),
+        };
+        home.programs = Box::leak(Box::new(programs));
+        home.write_browser();
+        home.write_policy("");
+        home
+    }
+
     fn of(build: Build) -> Home {
         let dir = tempfile::Builder::new().prefix("mcp-login-").tempdir().expect("a temporary directory");
-        let mut home = Home { dir, build, env: BTreeMap::new() };
+        let mut home = Home { dir, programs: Programs::get(build), env: BTreeMap::new() };
         for part in ["config", "data", "run", "bin", "person"] {
             fs::create_dir(home.path(part)).expect("a fresh directory");
             private(&home.path(part));
@@ -97,7 +124,7 @@ impl Home {
 
     /// The programs that run here.
     pub fn programs(&self) -> &'static Programs {
-        Programs::get(self.build)
+        self.programs
     }
 
     /// The agent's socket.

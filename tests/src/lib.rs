@@ -40,6 +40,8 @@ mod sign_in;
 mod sources;
 mod test_ca;
 pub mod wait;
+#[cfg(unix)]
+mod window;
 
 pub use agent::Agent;
 pub use browser::Browser;
@@ -59,6 +61,8 @@ pub use session::Session;
 pub use sign_in::SignIn;
 pub use sources::{kept_files, sources};
 pub use test_ca::{Certificate, TestCa};
+#[cfg(unix)]
+pub use window::{Shown, Stage};
 
 /// A client for the test's own requests: no redirects, no proxy, bounded in time.
 pub fn http_client(

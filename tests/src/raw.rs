@@ -38,13 +38,17 @@ impl Local {
         Self::try_connect(home).unwrap_or_else(|error| panic!("the agent's socket: {error}"))
     }
 
-    /// The same, when it may be that nobody answers.
-    pub fn try_connect(home: &Home) -> std::io::Result<Local> {
-        let stream = UnixStream::connect(home.socket())?;
+    /// Over a connection that somebody else has made.
+    pub fn over(stream: UnixStream) -> std::io::Result<Local> {
         stream.set_read_timeout(Some(wait::LONG))?;
         stream.set_write_timeout(Some(wait::LONG))?;
         let reader = BufReader::new(stream.try_clone()?);
         Ok(Local { stream, reader })
+    }
+
+    /// The same, when it may be that nobody answers.
+    pub fn try_connect(home: &Home) -> std::io::Result<Local> {
+        Self::over(UnixStream::connect(home.socket())?)
     }
 
     /// Sends bytes. An agent that has closed the connection is no failure here: the answer tells.

@@ -4,23 +4,10 @@
 //! be gone. Invariant: what is used is the agent's own environment until one of our own programs says where it runs; of
 //! either, only the variables that a window needs, bounded; what did not work is forgotten, so that the next word counts.
 
-use mcp_login_ipc::api::Display;
+use mcp_login_ipc::api::{Display, SESSION_VARIABLES};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What a session's programs find their display, bus and language by.
-pub const NAMES: [&str; 10] = [
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "XAUTHORITY",
-    "XDG_RUNTIME_DIR",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "XDG_CURRENT_DESKTOP",
-    "XDG_SESSION_TYPE",
-    "LANG",
-    "LC_ALL",
-    "GDK_BACKEND",
-];
 /// Without one of these there is no window on Linux.
 const DISPLAYS: [&str; 2] = ["DISPLAY", "WAYLAND_DISPLAY"];
 /// Bytes of one value: paths and addresses are far shorter.
@@ -53,7 +40,7 @@ impl Session {
 
     /// From these variables.
     pub fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let known = NAMES.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?)));
+        let known = SESSION_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?)));
         Self(Mutex::new(known.filter(|(_, value)| is_value(value)).collect()))
     }
 
@@ -69,7 +56,7 @@ impl Session {
     /// # Errors
     /// [`AnnounceError`]; nothing changes then.
     pub fn announce(&self, environment: BTreeMap<String, String>) -> Result<(), AnnounceError> {
-        if !environment.keys().all(|name| NAMES.contains(&name.as_str())) {
+        if !environment.keys().all(|name| SESSION_VARIABLES.contains(&name.as_str())) {
             return Err(AnnounceError::Name);
         }
         if !environment.values().all(|value| value.is_empty() || is_value(value)) {
@@ -147,6 +134,6 @@ mod tests {
     #[test]
     fn only_what_a_window_needs_is_taken_from_the_environment() {
         let session = Session::of(|name| Some(format!("value of {name}")));
-        assert_eq!(session.environment().len(), NAMES.len());
+        assert_eq!(session.environment().len(), SESSION_VARIABLES.len());
     }
 }

@@ -7,7 +7,7 @@ use crate::table::{self, Column, Fit, cell, inked};
 use crate::text::{self, visible};
 use crate::{when, words};
 use jiff::tz::TimeZone;
-use mcp_login_ipc::api::{Account, AccountState, Revocation, Verdict, Verification};
+use mcp_login_ipc::api::{Account, AccountState, EndsBy, Revocation, Verdict, Verification};
 
 const COLUMNS: &[Column] = &[
     Column { title: "ACCOUNT", fit: Fit::Cut },
@@ -75,6 +75,9 @@ pub fn full(
     }
     rows.push(("Tokens", tokens(account, now)));
     rows.push(("Signed in", when::clock(account.signed_in_at, now, zone)));
+    if let Some(at) = account.ends_at {
+        rows.push(("Sign-in ends", format!("{}, {}", when::distance(at, now), ends_by(account.ends_by))));
+    }
     rows.push((
         "Sign-out",
         match account.revocation {
@@ -106,6 +109,14 @@ pub fn full(
         text.push_str(&out.marked(Ink::Attention, "!", &next));
     }
     text
+}
+
+fn ends_by(how: Option<EndsBy>) -> &'static str {
+    match how {
+        Some(EndsBy::Announced) => "says the issuer",
+        Some(EndsBy::Profile) => "as is usual at this provider",
+        Some(EndsBy::History) | None => "as it did before",
+    }
 }
 
 fn verdict(verdict: Verdict, good: &str, bad: &str, none: &str) -> String {

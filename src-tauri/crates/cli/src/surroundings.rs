@@ -1,6 +1,8 @@
 //! Where the person sits. Over SSH, or where there is no display, a browser would open on the wrong computer or
 //! not at all; then the address is printed, and the way back is pasted.
 
+use mcp_login_ipc::api::SESSION_VARIABLES;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal};
 
@@ -23,6 +25,19 @@ pub(crate) fn screen(named: bool) -> Screen {
 #[must_use]
 pub(crate) fn over_ssh() -> bool {
     ssh(&|name| std::env::var_os(name))
+}
+
+/// The variables of the session that we run in, when a window can be opened there.
+#[must_use]
+pub(crate) fn session() -> Option<BTreeMap<String, String>> {
+    session_of(|name| std::env::var(name).ok())
+}
+
+fn session_of(var: impl Fn(&str) -> Option<String>) -> Option<BTreeMap<String, String>> {
+    let known = SESSION_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), var(name)?)));
+    let session: BTreeMap<String, String> = known.filter(|(_, value)| !value.is_empty()).collect();
+    let display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| session.contains_key(*name));
+    display.then_some(session)
 }
 
 /// Whether a person can type.
@@ -65,6 +80,17 @@ mod tests {
 
     fn with<'a>(vars: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<OsString> + 'a {
         move |name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v))
+    }
+
+    #[test]
+    fn a_session_without_a_display_is_none_to_speak_of() {
+        let with = |pairs: &'static [(&str, &str)]| {
+            session_of(move |name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+        };
+        assert_eq!(with(&[("LANG", "C"), ("DISPLAY", "")]), None);
+        let session =
+            with(&[("LANG", "C"), ("WAYLAND_DISPLAY", "wayland-0"), ("PATH", "/x")]).unwrap_or_default();
+        assert_eq!(session.keys().collect::<Vec<_>>(), ["LANG", "WAYLAND_DISPLAY"]);
     }
 
     #[test]

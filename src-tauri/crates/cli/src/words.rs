@@ -2,7 +2,7 @@
 //! same thing is called the same everywhere.
 
 use crate::text;
-use mcp_login_ipc::api::{VaultKind, VaultState, VaultView};
+use mcp_login_ipc::api::{SchemeState, SchemeView, VaultKind, VaultState, VaultView};
 
 /// Scopes as they are written, or what it means that there are none.
 #[must_use]
@@ -28,6 +28,18 @@ pub(crate) fn vault_view(vault: &VaultView) -> String {
             format!("{place}, which cannot be used{code}")
         }
         VaultState::Unknown => format!("{place}, not asked yet"),
+    }
+}
+
+/// Who opens the addresses that bring a sign-in back.
+#[must_use]
+pub(crate) fn scheme(view: &SchemeView) -> String {
+    let scheme = mcp_login_ipc::identity::SCHEME;
+    let program = view.program.as_deref().map(text::visible).unwrap_or_default();
+    match view.state {
+        SchemeState::Ours => format!("{scheme}: is opened by {program}"),
+        SchemeState::Foreign => format!("{scheme}: is opened by {program}, which is not ours"),
+        SchemeState::None => format!("nothing opens {scheme}: here"),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::out::{Ink, Out};
 use crate::progress::Progress;
 use crate::text::{self, visible};
 use crate::{when, words};
-use mcp_login_ipc::api::{AgentStatus, ApprovalsMode, Empty, Pause, VaultState};
+use mcp_login_ipc::api::{AgentStatus, ApprovalsMode, Display, Empty, Pause, VaultState};
 use mcp_login_ipc::method::call;
 use mcp_login_ipc::{Code, Fault};
 use serde_json::json;
@@ -120,13 +120,15 @@ pub(super) fn summary(out: &Out, status: &AgentStatus, now: u64) -> String {
         ("Tokens in", words::vault_view(&status.vault)),
         (
             "Approvals",
-            match status.approvals {
-                ApprovalsMode::Window => "a window asks",
-                ApprovalsMode::Terminal => "answered with `mcp-login approvals`",
-                ApprovalsMode::Policy => "only what policy.toml allows",
+            match (status.approvals, status.display) {
+                (ApprovalsMode::Window, Display::Known) => "a window asks",
+                (ApprovalsMode::Window, Display::Unknown) => "a window asks, once a display is known",
+                (ApprovalsMode::Terminal, _) => "answered with `mcp-login approvals`",
+                (ApprovalsMode::Policy, _) => "only what policy.toml allows",
             }
             .to_owned(),
         ),
+        ("Scheme", words::scheme(&status.scheme)),
     ];
     let accounts: Vec<String> = status
         .accounts

@@ -8,7 +8,10 @@ use crate::progress::Progress;
 use crate::surroundings::{self, Screen};
 use crate::text::{self, visible};
 use crate::{scheme, when, words};
-use mcp_login_ipc::api::{Account, AgentStatus, ApprovalsMode, Empty, VaultKind, VaultState, Welcome};
+use mcp_login_ipc::api::{
+    Account, AgentStatus, ApprovalsMode, Display, Empty, SchemeState, SchemeView, VaultKind, VaultState,
+    Welcome,
+};
 use mcp_login_ipc::method::call;
 use mcp_login_ipc::{Code, Exit, Fault, Paths, identity};
 use serde::Serialize;
@@ -83,6 +86,7 @@ pub(super) fn run(out: &Out) -> Result<(), Failure> {
 fn look() -> Vec<Check> {
     let mut checks = vec![programs(), clock()];
     checks.push(paths());
+    let mut scheme = None;
     match agent() {
         Err(failure) => {
             let name = if failure.code == Code::BadSettings.row().code { "Settings" } else { "Agent" };
@@ -109,10 +113,11 @@ fn look() -> Vec<Check> {
                 ));
             }
             checks.extend(seen.accounts.iter().filter_map(account));
+            scheme = Some(seen.status.scheme);
         }
     }
     checks.push(browser());
-    checks.push(handler());
+    checks.push(handler(scheme.as_ref()));
     checks
 }
 
@@ -262,6 +267,11 @@ fn approvals(status: &AgentStatus) -> Check {
         return problem("Approvals", what, "Mend that line of policy.toml; it counts at once.");
     }
     match status.approvals {
+        ApprovalsMode::Window if status.display == Display::Unknown => note(
+            "Approvals",
+            "a window asks, but the agent knows no display",
+            "Nothing to do in a desktop session: the app, or a command that asks for a token there, says where it is.",
+        ),
         ApprovalsMode::Window => ok("Approvals", "a window asks"),
         ApprovalsMode::Terminal => ok("Approvals", "answered with `mcp-login approvals`"),
         ApprovalsMode::Policy => note(
@@ -293,7 +303,20 @@ fn browser() -> Check {
     }
 }
 
-fn handler() -> Check {
+/// The agent knows best: it decides by that which way a sign-in comes back.
+fn handler(seen: Option<&SchemeView>) -> Check {
+    if let Some(view) = seen {
+        let said = words::scheme(view);
+        return match view.state {
+            SchemeState::Ours => ok("Scheme", said),
+            SchemeState::Foreign => note(
+                "Scheme",
+                said,
+                "Sign-ins come back by a local port. If you did not choose that program, start the desktop app: it takes the scheme back.",
+            ),
+            SchemeState::None => note("Scheme", said, "Nothing to do: sign-ins come back by a local port."),
+        };
+    }
     let scheme = identity::SCHEME;
     match scheme::handler() {
         Ok(Some(program)) => ok("Scheme", format!("{scheme}: is opened by {}", visible(&program))),

@@ -4,8 +4,9 @@
 use crate::failure::Failure;
 use crate::fast::{Ask, Print};
 use crate::link::{Link, Start};
+use crate::surroundings;
 use mcp_login_ipc::Code;
-use mcp_login_ipc::api::{TokenGet, TokenGrant};
+use mcp_login_ipc::api::{Announce, TokenGet, TokenGrant};
 use mcp_login_ipc::method::call;
 use secrecy::zeroize::Zeroize;
 use std::io::Write;
@@ -19,11 +20,29 @@ fn get(question: &call::TokenGet) -> Result<TokenGrant, Failure> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match Link::brief(Start::IfNeeded).and_then(|mut link| link.call(question)) {
+        match Link::brief(Start::IfNeeded).and_then(|mut link| ask(&mut link, question)) {
             Err(failure) if tries < TRIES && failure.code == Code::ConnectionLost.row().code => {}
             other => return other,
         }
     }
+}
+
+/// Asks; and once more when a person could not be asked only because the agent knows no display, and we have one.
+fn ask(link: &mut Link, question: &call::TokenGet) -> Result<TokenGrant, Failure> {
+    let refused = match link.call(question) {
+        Err(failure) if lacks_a_display(&failure) => failure,
+        other => return other,
+    };
+    let Some(environment) = surroundings::session() else { return Err(refused) };
+    match link.call(&call::SessionAnnounce(Announce { environment })) {
+        Ok(_) => link.call(question),
+        Err(_) => Err(refused),
+    }
+}
+
+fn lacks_a_display(failure: &Failure) -> bool {
+    failure.code == Code::NotApproved.row().code
+        && failure.detail.get("display").is_some_and(|display| display == "unknown")
 }
 
 /// Gets a token and prints it.

@@ -167,6 +167,20 @@ pub struct AgentStatus {
     pub scheme: SchemeView,
 }
 
+/// What a session's programs find their display, bus and language by: the names that `session.announce` takes.
+pub const SESSION_VARIABLES: [&str; 10] = [
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_CURRENT_DESKTOP",
+    "XDG_SESSION_TYPE",
+    "LANG",
+    "LC_ALL",
+    "GDK_BACKEND",
+];
+
 /// `session.announce` parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
