@@ -178,7 +178,6 @@ const GRANTS: &[(&str, &str)] = &[
     ("approval.grant", r#"{"program":"/bin/sh","account":"work","until":"always"}"#),
     ("approval.grant", r#"{"pending":"1","account":"work","until":"always"}"#),
     ("approval.deny", r#"{"pending":"1"}"#),
-    ("approval.remove", r#"{"id":"1"}"#),
 ];
 
 /// Decisions are a person's: neither by default nor with `approvals = "terminal"` does the socket take them from a program

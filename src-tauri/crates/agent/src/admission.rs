@@ -75,9 +75,11 @@ impl Doors {
         }
         let mut stop = self.stopping();
         let fate = tokio::select! {
+            // An agent that ends takes its window along: that is the reason then.
+            biased;
+            () = serve::stopped(&mut stop) => return Err(Fault::new(Code::AgentStopping)),
             fate = waiter.fate() => fate,
             () = tokio::time::sleep_until(until) => Fate::TimedOut,
-            () = serve::stopped(&mut stop) => return Err(Fault::new(Code::AgentStopping)),
         };
         if !(peer.alive())() {
             return Err(Fault::new(Code::CallerUnknown));
