@@ -92,6 +92,12 @@ fn names_and_times() {
     Said::of(node.current_dir(place.path()).args(["--test", "tests/ui/names.test.mjs"])).ok();
 }
 
+/// Through lists, views and a decision, as somebody without a mouse goes.
+#[test]
+fn the_keyboard_alone() {
+    Said::of(Command::new("node").arg(workspace().join("tests/ui/keys.mjs"))).ok();
+}
+
 /// Every view and state with fixtures, in light and dark. Pictures of all of them are left in the target directory.
 #[test]
 fn no_scene_breaks_a_rule_of_accessibility() {

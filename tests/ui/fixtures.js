@@ -407,7 +407,8 @@ export function world(over = {}) {
       take_scheme: {},
       set_autostart: {},
       consent_questions: () => waiting,
-      consent_decide: ({ pending }) => {
+      consent_decide: ({ pending, until }) => {
+        globalThis.decided = [...(globalThis.decided ?? []), { pending, until }];
         waiting = waiting.filter((q) => q.id !== pending);
         return {};
       },

@@ -121,13 +121,29 @@ function stops(rows) {
   return rows;
 }
 
+/** @typedef {{ kind: "account" | "sign_in", id: string }} Row */
+
+/** @param {Row} row */
+function isChosen(row) {
+  const pane = route.pane;
+  return pane.kind === row.kind && "id" in pane && pane.id === row.id;
+}
+
+/**
+ * Shows what was chosen beside the list; choosing it once more goes there.
+ * @param {Row} row
+ */
+function choose(row) {
+  open(row, { focus: isChosen(row) || !isWide() });
+}
+
 /**
  * @param {Account} account
  * @param {number} present
  */
 function row(account, present) {
   const paused = state.status?.paused ?? false;
-  const chosen = route.pane.kind === "account" && route.pane.id === account.id;
+  const chosen = isChosen({ kind: "account", id: account.id });
   const needs = needsYou(account);
   const amber = needs || endsSoon(account, present);
   return el(
@@ -141,7 +157,7 @@ function row(account, present) {
         "data-row": `account/${account.id}`,
         "data-follow": true,
         "aria-current": chosen ? "true" : null,
-        onclick: () => open({ kind: "account", id: account.id }, { focus: chosen || !isWide() }),
+        onclick: () => choose({ kind: "account", id: account.id }),
       },
       tile(account.name),
       el(
@@ -170,7 +186,7 @@ function row(account, present) {
 
 /** @param {SignIn} signIn */
 function signInRow(signIn) {
-  const chosen = route.pane.kind === "sign_in" && route.pane.id === signIn.sign_in;
+  const chosen = isChosen({ kind: "sign_in", id: signIn.sign_in });
   const failed = signIn.progress.step === "failed";
   return el(
     "li",
@@ -183,7 +199,7 @@ function signInRow(signIn) {
         "data-row": `sign_in/${signIn.sign_in}`,
         "data-follow": true,
         "aria-current": chosen ? "true" : null,
-        onclick: () => open({ kind: "sign_in", id: signIn.sign_in }, { focus: chosen || !isWide() }),
+        onclick: () => choose({ kind: "sign_in", id: signIn.sign_in }),
       },
       tile(signIn.name ?? hostOf(signIn.server)),
       el(

@@ -3,6 +3,7 @@
 // Invariant: one letter alone does nothing while somebody types, and no key takes a decision: those have buttons.
 
 import { back, go, isWide, open, route } from "./router.js";
+import { afterwards } from "./store.js";
 
 /** @param {EventTarget | null} target */
 function types(target) {
@@ -47,9 +48,12 @@ function escape(event) {
       target.value = "";
       target.dispatchEvent(new Event("input", { bubbles: true }));
     } else {
-      const row = document.querySelector("[data-row]");
-      if (row instanceof HTMLElement) row.focus();
-      else target.blur();
+      // the rows that come back without the filter are drawn first
+      afterwards(() => {
+        const row = document.querySelector("[data-row]");
+        if (row instanceof HTMLElement) row.focus();
+        else target.blur();
+      });
     }
   } else if (route.view === "accounts" && route.pane.kind !== "none") {
     event.preventDefault();

@@ -268,7 +268,7 @@ export async function approvals() {
 /** @param {Account} account */
 export function putAccount(account) {
   state.accounts = [...state.accounts.filter((a) => a.id !== account.id), account].sort((a, b) =>
-    a.name.localeCompare(b.name),
+    a.name < b.name ? -1 : 1,
   );
   changed();
 }
