@@ -126,7 +126,7 @@ const python = { program: "/usr/bin/python3.12", name: "python3", kind: "bare_in
 const script = {
   program: "/usr/bin/python3.12",
   name: "python3",
-  kind: "program",
+  kind: "bare_interpreter",
   script: "/home/ada/bin/report.py",
 };
 

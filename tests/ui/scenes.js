@@ -35,6 +35,10 @@ const many = Array.from({ length: 12 }, (_, i) =>
 export const scenes = {
   accounts: { world, steps: [row("linear")] },
   none: { world },
+  "receipt-last": {
+    world: () => world({ accounts: [f.linear], status: { vault: { kind: "memory", state: "ready" } } }),
+    steps: [row("linear"), ["press", ".detail-foot button", "Sign out"], ["press", "dialog .button-danger-full"]],
+  },
   well: { world: () => world({ accounts: [f.linear, f.atlassian] }) },
   first: { world: () => world({ accounts: [], standing: [], audit: [] }) },
   many: { world: () => world({ accounts: many }), steps: [["press", ".row"]] },

@@ -166,7 +166,9 @@ async function signOut(account, present) {
       el(
         "p",
         null,
-        account.revocation === "offered" ? t.out.revoked(owner(account.issuer)) : `${t.out.notOffered} ${until}`,
+        account.revocation === "offered"
+          ? t.out.revoked(owner(account.issuer), state.status?.vault.kind ?? "keychain")
+          : `${t.out.notOffered} ${until}`,
       ),
       users.length > 0 ? el("p", null, t.out.programs([...new Set(users)])) : null,
       el("p", { class: "quiet" }, t.out.receipt),

@@ -106,7 +106,11 @@ function list(present) {
       : null,
     rows.length > 0
       ? el("ul", { class: "rows", key: "rows", "data-list": true }, stops(rows))
-      : el("p", { class: "quiet nothing", key: "nothing" }, t.accounts.noneFound(visible(filter))),
+      : el(
+          "p",
+          { class: "quiet nothing", key: "nothing" },
+          wanted ? t.accounts.noneFound(visible(filter)) : t.first.title,
+        ),
   );
 }
 

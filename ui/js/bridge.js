@@ -16,7 +16,12 @@ import { t } from "./texts.js";
  */
 export async function shell(command, args) {
   try {
-    return await window.__TAURI__.core.invoke(command, args);
+    // the shell's commands look for `signIn` where the type says `sign_in`, unless each is told otherwise: both are there
+    const camel = Object.entries(args).map(([key, value]) => [
+      key.replace(/_([a-z])/g, (_, c) => c.toUpperCase()),
+      value,
+    ]);
+    return await window.__TAURI__.core.invoke(command, { ...Object.fromEntries(camel), ...args });
   } catch (error) {
     throw trouble(error);
   }

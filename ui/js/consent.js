@@ -92,7 +92,8 @@ function nothing() {
 /** @param {Question} q */
 function question(q) {
   const all = answered + questions.length;
-  const short = visible(q.subject.name, 20);
+  const script = q.subject.script && baseName(q.subject.script);
+  const short = visible(script || q.subject.name, 20);
   return el(
     "div",
     { class: "question", key: q.id },
@@ -109,7 +110,8 @@ function question(q) {
         el(
           "h1",
           { id: "question", tabindex: -1 },
-          name(q.subject.name, { limit: 60 }),
+          name(script || q.subject.name, { limit: 60 }),
+          script ? t.consent.runBy(visible(q.subject.name, 40)) : null,
           ` ${t.consent.wants} `,
           name(q.account, { limit: 64 }),
           " ",
@@ -130,7 +132,7 @@ function question(q) {
       "div",
       { class: "question-foot" },
       wrong ? el("div", { role: "alert" }, troubleBox(wrong)) : null,
-      choices(short),
+      choices(script ? t.consent.scriptProcess(short) : t.consent.process(short)),
       el(
         "div",
         { class: "row-buttons" },
@@ -145,6 +147,14 @@ function question(q) {
 }
 
 /**
+ * A path's last part.
+ * @param {string} path
+ */
+function baseName(path) {
+  return path.split(/[\\/]/).pop() || path;
+}
+
+/**
  * What a person should know before saying yes, plainly.
  * @param {Question} q
  * @param {string} short
@@ -153,8 +163,9 @@ function warnings(q, short) {
   /** @type {string[]} */
   const said = [];
   if (q.changed === "file") said.push(t.consent.changed);
-  if (q.subject.kind === "bare_shell") said.push(t.consent.shell(short));
-  if (q.subject.kind === "bare_interpreter") said.push(t.consent.interpreter(short));
+  if (q.subject.script) said.push(t.consent.fromScript);
+  else if (q.subject.kind === "bare_shell") said.push(t.consent.shell(short));
+  else if (q.subject.kind === "bare_interpreter") said.push(t.consent.interpreter(short));
   if (q.subject.signer?.trust === "unsigned") said.push(t.consent.unsigned);
   if (q.subject.signer?.trust === "adhoc") said.push(t.consent.adhoc);
   if (q.caller.strength === "pid_with_start") said.push(t.consent.weak);
@@ -178,12 +189,12 @@ function before(q) {
   );
 }
 
-/** @param {string} short */
-function choices(short) {
+/** @param {string} process what "until I quit" is called */
+function choices(process) {
   /** @type {[Choice, string][]} */
   const all = [
     ["once", t.consent.once],
-    ["process", t.consent.process(short)],
+    ["process", process],
     ["always", t.consent.always],
   ];
   return el(

@@ -305,8 +305,9 @@ export const t = {
   out: {
     /** @param {string} name */
     title: (name) => `Sign out of ${name}?`,
-    /** @param {string} owner */
-    revoked: (owner) => `The tokens are revoked at ${owner} and deleted from the keychain.`,
+    /** @param {string} owner @param {"keychain" | "memory"} vault */
+    revoked: (owner, vault) =>
+      `The tokens are revoked at ${owner} and deleted ${vault === "memory" ? "from the agent’s memory" : "from the keychain"}.`,
     notOffered: "This issuer offers no revocation: the tokens are deleted here, but a copy of one would still work.",
     /** @param {string} clock */
     until: (clock) => `The access token ends ${clock}.`,
@@ -689,11 +690,16 @@ export const t = {
     shell: (name) => `Only the shell ${name} is known. A yes is for whatever runs in it.`,
     /** @param {string} name */
     interpreter: (name) => `Only ${name} is known, not what it runs. A yes is for any script that it runs.`,
+    fromScript: "It is a script: a yes is for that file, whatever will stand in it.",
+    /** @param {string} program */
+    runBy: (program) => `, run by ${program},`,
     weak: "This system cannot pin the program down while it asks; another could have slipped into its place.",
     for: "For how long",
     once: "This once",
     /** @param {string} program */
     process: (program) => `Until I quit ${program}`,
+    /** @param {string} script */
+    scriptProcess: (script) => `Until ${script} ends`,
     always: "Always",
     alwaysMeans: "Until you take it back, the program changes, or you sign out.",
     never: "Never",
