@@ -293,6 +293,20 @@ export const scenes = {
       { trust: "unsigned" },
     ),
   ]),
+  "consent-again": consent([
+    f.question("18", {
+      subject: f.subjects.script,
+      caller: f.chainOf({ program: "/opt/mcp-login/mcp-login-desktop", name: "mcp-login-desktop", kind: "program" }),
+      before: [{ until: "never", at: f.now - 90_000 }],
+    }),
+  ]),
+  "consent-always": {
+    ...consent([f.question("18")]),
+    steps: [
+      ["wait", 560],
+      ["press", "input[value=always]"],
+    ],
+  },
   "consent-script": consent([
     f.question("18", { subject: f.subjects.script, caller: f.chainOf(f.subjects.script, f.zsh) }),
   ]),

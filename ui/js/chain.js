@@ -16,18 +16,37 @@ export function signed(trust, who) {
 }
 
 /**
+ * Whether the program itself asks. If not, a person wanted to be asked again about one that was refused for good; then
+ * who asked is this app, which is nobody's business here, and the program may not even run.
+ * @param {PendingApproval} question
+ */
+export function asks(question) {
+  return question.before[0]?.until !== "never" || seen(question);
+}
+
+/**
+ * Whether the program stands in the chain of those who ask.
+ * @param {PendingApproval} question
+ */
+function seen(question) {
+  const { program, name } = question.subject;
+  return question.caller.chain.some((p) => p.program === program || p.name === name);
+}
+
+/**
  * One line a program.
  * @param {PendingApproval} question
  */
 export function chain(question) {
-  const inward = [...question.caller.chain].reverse();
-  // the subject is the outermost; should the system not have seen it in the chain, it is named all the same
-  const first = inward[0];
-  const outer = first && (first.program === question.subject.program || first.name === question.subject.name);
+  const { subject } = question;
   /** @type {CallerProcess[]} */
-  const lines = outer
-    ? inward
-    : [{ name: question.subject.name, program: question.subject.program, pid: 0, role: "program" }, ...inward];
+  const inward = asks(question) ? [...question.caller.chain].reverse() : [];
+  /** @type {CallerProcess[]} */
+  const outer =
+    asks(question) && seen(question)
+      ? []
+      : [{ name: subject.name, program: subject.program, pid: 0, role: "program" }];
+  const lines = [...outer, ...inward];
   return el(
     "ol",
     { class: "chain", "aria-label": t.consent.chain },

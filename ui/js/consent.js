@@ -8,7 +8,7 @@
 // "Not now". Esc is "Not now".
 
 import { shell, subscribe, trouble } from "./bridge.js";
-import { chain } from "./chain.js";
+import { asks, chain } from "./chain.js";
 import { el, show } from "./dom.js";
 import { host, learn, name, onLearned, visible } from "./names.js";
 import { facts, scopes, tile, troubleBox } from "./parts.js";
@@ -132,7 +132,7 @@ function question(q) {
       "div",
       { class: "question-foot" },
       wrong ? el("div", { role: "alert" }, troubleBox(wrong)) : null,
-      choices(script ? t.consent.scriptProcess(short) : t.consent.process(short)),
+      choices(q, script ? t.consent.scriptProcess(short) : t.consent.process(short)),
       el(
         "div",
         { class: "row-buttons" },
@@ -162,6 +162,7 @@ function baseName(path) {
 function warnings(q, short) {
   /** @type {string[]} */
   const said = [];
+  if (!asks(q)) said.push(t.consent.again);
   if (q.changed === "file") said.push(t.consent.changed);
   if (q.subject.script) said.push(t.consent.fromScript);
   else if (q.subject.kind === "bare_shell") said.push(t.consent.shell(short));
@@ -189,34 +190,42 @@ function before(q) {
   );
 }
 
-/** @param {string} process what "until I quit" is called */
-function choices(process) {
+/**
+ * @param {Question} q
+ * @param {string} process what "until I quit" is called
+ */
+function choices(q, process) {
+  const running = asks(q);
   /** @type {[Choice, string][]} */
   const all = [
-    ["once", t.consent.once],
-    ["process", process],
+    ["once", running ? t.consent.once : t.consent.next],
+    // "until I quit" needs something that runs
+    ...(running ? [/** @type {[Choice, string]} */ (["process", process])] : []),
     ["always", t.consent.always],
   ];
-  return el(
-    "fieldset",
-    { class: "segments" },
-    el("legend", { class: "unseen" }, t.consent.for),
-    all.map(([value, label]) =>
-      el(
-        "label",
-        { class: "segment" },
-        el("input", {
-          type: "radio",
-          name: "until",
-          value,
-          checked: value === "process",
-          "aria-describedby": value === "always" ? "always-means" : null,
-        }),
-        el("span", null, label),
+  const first = running ? "process" : "once";
+  return [
+    el(
+      "fieldset",
+      { class: "segments" },
+      el("legend", { class: "unseen" }, t.consent.for),
+      all.map(([value, label]) =>
+        el(
+          "label",
+          { class: "segment" },
+          el("input", {
+            type: "radio",
+            name: "until",
+            value,
+            checked: value === first,
+            "aria-describedby": value === "always" ? "always-means" : null,
+          }),
+          el("span", null, label),
+        ),
       ),
     ),
-    el("p", { class: "unseen", id: "always-means" }, t.consent.alwaysMeans),
-  );
+    el("p", { class: "always-means quiet small", id: "always-means" }, t.consent.alwaysMeans),
+  ];
 }
 
 /** @returns {Choice} */

@@ -221,10 +221,15 @@ function until(approval, present) {
 }
 
 /**
+ * Takes a yes back. A no is nothing that can be taken back here: the agent asks about it anew, in its own window.
  * @param {Approval} approval
  * @param {string} key
  */
 async function remove(approval, key) {
+  if (approval.until === "never") {
+    await run(key, () => agent("approval.ask", { pending: approval.id }));
+    return;
+  }
   const done = await run(key, () => agent("approval.remove", { id: approval.id }));
   if (!done) return;
   await approvals();

@@ -523,7 +523,7 @@ export const t = {
     takeBack: "Take back",
     /** @param {string} program @param {string} account */
     takeBackName: (program, account) => `Take back from ${program}: ${account}`,
-    askAgain: "Ask again",
+    askAgain: "Ask again…",
     /** @param {string} program @param {string} account */
     askAgainName: (program, account) => `Let ${program} ask again for ${account}`,
     takenBack: "Taken back; it counts from now on",
@@ -695,7 +695,9 @@ export const t = {
     runBy: (program) => `, run by ${program},`,
     weak: "This system cannot pin the program down while it asks; another could have slipped into its place.",
     for: "For how long",
+    again: "You refused it for good before, and wanted to be asked again.",
     once: "This once",
+    next: "The next time",
     /** @param {string} program */
     process: (program) => `Until I quit ${program}`,
     /** @param {string} script */
