@@ -1,9 +1,8 @@
 //! The consent window: the one place where a person lets a program in.
 //!
 //! Problem: who may say yes for a person? Whoever the agent itself started and asked. Invariants: the link is standard
-//! input and output, which only the agent holds the other ends of, and nothing else is written there; one question is shown
-//! at a time with all that the agent knows of it; when the link is lost, or nothing waits any more, the window is gone; a
-//! window that is closed has answered nothing.
+//! input and output, which only the agent holds the other ends of, and nothing else is written there; the window lives as
+//! long as the link, which the agent ends when nothing waits any more; a window that is closed has answered nothing.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read, Write};
@@ -12,13 +11,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use mcp_login_address::domain;
 use mcp_login_ipc::api::{
     ApprovalDeny, ApprovalGrant, Approvals, Empty, Event, Notification, PendingApproval, Until,
 };
 use mcp_login_ipc::client::ClientError;
 use mcp_login_ipc::envelope::{self, Answer, MAX_LINE};
 use mcp_login_ipc::method::{Call, call};
-use mcp_login_ipc::{Code, Exit, Fault};
+use mcp_login_ipc::{Code, Exit, Fault, Paths};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tauri::{AppHandle, Manager as _, command};
@@ -160,16 +160,17 @@ pub(crate) fn run() -> ExitCode {
     if !display::is_there() {
         return crate::fail("there is no display to ask on.", Exit::Failed);
     }
+    let Ok(paths) = Paths::find() else {
+        return crate::fail("this user has no home directory.", Exit::Failed);
+    };
     let built = tauri::Builder::default()
         .manage(Arc::clone(&link))
         .manage(Subscribers::default())
         .invoke_handler(tauri::generate_handler![subscribers::subscribe, consent_questions, consent_decide])
         .setup(move |app| {
-            windows::consent(app.handle())?;
+            windows::consent(app.handle(), &paths.data_dir)?;
             let app = app.handle().clone();
-            std::thread::Builder::new()
-                .name("questions".to_owned())
-                .spawn(move || attend(&app, &link, &heard))?;
+            std::thread::Builder::new().name("questions".to_owned()).spawn(move || attend(&app, &heard))?;
             Ok(())
         })
         .build(shell::context());
@@ -189,8 +190,8 @@ fn subscribe_first(link: &Link) -> Result<Vec<PendingApproval>, ClientError> {
     link.questions()
 }
 
-/// Passes on what the agent says, and ends the program when nothing waits or the link is lost.
-fn attend(app: &AppHandle, link: &Link, heard: &Receiver<Notification>) {
+/// Passes on what the agent says, and ends the program with the link.
+fn attend(app: &AppHandle, heard: &Receiver<Notification>) {
     while let Ok(note) = heard.recv() {
         let Notification::Event(event) = note else { continue };
         let about_questions =
@@ -198,25 +199,20 @@ fn attend(app: &AppHandle, link: &Link, heard: &Receiver<Notification>) {
         if !about_questions {
             continue;
         }
-        match link.questions() {
-            Ok(questions) if !questions.is_empty() => {}
-            _ => break,
-        }
         app.state::<Subscribers>().tell(&json!({"type": "event", "event": event}));
     }
     app.exit(0);
 }
 
-/// The questions that wait, the program's icon with them.
+/// The questions that wait; with each the program's icon, and whose the server's host is.
 #[command]
 pub(crate) async fn consent_questions(app: AppHandle) -> Result<Value, Refusal> {
     aside(move || {
         let questions = app.state::<Arc<Link>>().questions()?;
         let shown = questions.iter().map(|question| {
             let mut shown = json!(question);
-            if let (Some(icon), Some(fields)) = (icon::of(&question.subject), shown.as_object_mut()) {
-                fields.insert("icon".to_owned(), Value::String(icon));
-            }
+            shown["icon"] = json!(icon::of(&question.subject));
+            shown["domain"] = json!(domain::of(&question.server));
             shown
         });
         Ok(shown.collect())
@@ -246,10 +242,6 @@ pub(crate) async fn consent_decide(app: AppHandle, pending: String, until: Reply
     aside(move || {
         let link = app.state::<Arc<Link>>();
         decide(&link, &pending, until)?;
-        // the agent says so too; a page that is to show the next question need not wait for that
-        if link.questions().is_ok_and(|questions| questions.is_empty()) {
-            app.exit(0);
-        }
         Ok(json!({}))
     })
     .await

@@ -105,6 +105,9 @@ pub(crate) enum ClaimError {
 /// Looks after the scheme, given who opens it: takes it when nobody does, puts it right when a copy of ours that moved
 /// does, and says so when another program does.
 pub(crate) fn settle(app: &AppHandle, scheme: &SchemeView) {
+    if elsewhere() {
+        return;
+    }
     match scheme.state {
         SchemeState::Ours => {}
         SchemeState::None => take(),
@@ -123,6 +126,13 @@ pub(crate) use desktop_entry::autostart as entry_text;
 pub(crate) use system::claim;
 #[cfg(target_os = "linux")]
 pub(crate) use system::{own_program, plain_path};
+
+/// Whether a released build works in a home of its own, as in the demo: the scheme is the person's, and whatever comes by it
+/// would go to the agent in the person's own home.
+fn elsewhere() -> bool {
+    !cfg!(debug_assertions)
+        && std::env::var_os(mcp_login_ipc::paths::HOME_VARIABLE).is_some_and(|home| !home.is_empty())
+}
 
 /// A scheme that is not ours costs a detour over a port, no more: that is what the agent then does by itself.
 fn take() {

@@ -117,7 +117,7 @@ fn attend(app: &AppHandle, mut client: Client) -> Result<End, ClientError> {
 /// `protocol_mismatch`, and what a connection can meet.
 pub(crate) fn greet(client: &mut Client) -> Result<(), ClientError> {
     let hello = Hello {
-        client: crate::shell::NAME.to_owned(),
+        client: identity::DESKTOP_NAME.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         protocol: identity::PROTOCOL,
     };

@@ -23,9 +23,6 @@ use crate::subscribers::{self, Subscribers};
 use crate::tray::{Action, Tray};
 use crate::{commands, display, windows};
 
-/// The program's name, without `.exe`.
-pub(crate) const NAME: &str = "mcp-login-desktop";
-
 /// What the app knows and holds.
 pub(crate) struct Shell {
     /// Where things lie.

@@ -3,6 +3,7 @@
 //! Invariants: a window shows the app's own pages and nothing else, wherever a page tries to lead it; closed means gone,
 //! page and webview with it; a released build has no developer's tools.
 
+use std::path::Path;
 use std::sync::Mutex;
 
 use tauri::webview::{NewWindowResponse, PageLoadEvent};
@@ -36,9 +37,14 @@ fn ours(url: &Url) -> bool {
     }
 }
 
-fn builder<'a>(app: &'a AppHandle, label: &str, page: &str) -> WebviewWindowBuilder<'a, Wry, AppHandle> {
+fn builder<'a>(
+    app: &'a AppHandle,
+    label: &str,
+    page: &str,
+    title: &str,
+) -> WebviewWindowBuilder<'a, Wry, AppHandle> {
     WebviewWindowBuilder::new(app, label, WebviewUrl::App(page.into()))
-        .title("MCP Login")
+        .title(title)
         .devtools(cfg!(debug_assertions))
         .disable_drag_drop_handler()
         .on_navigation(ours)
@@ -76,7 +82,7 @@ fn open(app: &AppHandle) -> tauri::Result<()> {
     #[cfg(target_os = "macos")]
     app.set_activation_policy(tauri::ActivationPolicy::Regular)?;
     let remembered = app.state::<Settings>().now();
-    let window = builder(app, MAIN, "index.html")
+    let window = builder(app, MAIN, "index.html", "MCP Login")
         .inner_size(remembered.width, remembered.height)
         .min_inner_size(SMALLEST.0, SMALLEST.1)
         .maximized(remembered.maximized)
@@ -133,8 +139,8 @@ pub(crate) fn remember_open(app: &AppHandle) {
 ///
 /// # Errors
 /// What the toolkit says.
-pub(crate) fn consent(app: &AppHandle) -> tauri::Result<WebviewWindow> {
-    builder(app, CONSENT, "consent.html")
+pub(crate) fn consent(app: &AppHandle, data_dir: &Path) -> tauri::Result<WebviewWindow> {
+    builder(app, CONSENT, "consent.html", "MCP Login asks")
         .inner_size(CONSENT_SIZE.0, CONSENT_SIZE.1)
         .resizable(false)
         .maximizable(false)
@@ -144,6 +150,8 @@ pub(crate) fn consent(app: &AppHandle) -> tauri::Result<WebviewWindow> {
         .skip_taskbar(false)
         .center()
         .focused(true)
+        // what the toolkit cannot help writing, where ours lies and not under its own name
+        .data_directory(data_dir.join("webview-consent"))
         .build()
 }
 

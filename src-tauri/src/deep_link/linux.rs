@@ -43,7 +43,7 @@ pub(crate) fn plain_path(program: &Path, data_home: &Path) -> Result<String, Cla
         return Ok(path.to_owned());
     }
     let dir = data_home.join(identity::DIRECTORY_NAME);
-    let link = dir.join("mcp-login-desktop");
+    let link = dir.join(identity::DESKTOP_NAME);
     if std::fs::read_link(&link).ok().as_deref() != Some(program) {
         let made = std::fs::create_dir_all(&dir).and_then(|()| {
             // made beside it and renamed: whoever opens the scheme meanwhile finds one or the other

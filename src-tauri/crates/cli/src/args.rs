@@ -325,6 +325,9 @@ pub struct Demo {
     /// Play the person too: no browser, nothing to click
     #[arg(long)]
     pub auto: bool,
+    /// Open the desktop app on the demo's server, and look on
+    #[arg(long, conflicts_with = "auto")]
+    pub window: bool,
     /// Keep the tokens of the demo in memory instead of the keychain
     #[arg(long)]
     pub memory: bool,

@@ -5,6 +5,7 @@ mod person;
 mod rules;
 mod stage;
 mod story;
+mod window;
 
 use crate::args::Demo;
 use crate::failure::Failure;
@@ -29,8 +30,11 @@ pub(crate) fn run(out: &Out, options: &Demo) -> Result<(), Failure> {
         out.line(&line);
     }
     let stage = Stage::set(options.keep).map_err(|e| failure(&e))?;
-    let told = story::Story::new(out, &stage, options).tell();
-    if told.is_err() {
+    let told = match options.window {
+        true => window::look_on(out, &stage, options),
+        false => story::Story::new(out, &stage, options).tell(),
+    };
+    if told.is_err() || options.window {
         // nothing may stay signed in, and no keychain item be left, when the story ends early
         let _ = stage
             .run(&["logout", "--all"])

@@ -12,6 +12,15 @@ pub(super) fn settings(stage: &Stage, memory: bool) -> io::Result<()> {
     put(stage, "config.toml", config(memory))
 }
 
+/// Writes the settings for the window. The system hands an address of our scheme to the app that the person has, not to the
+/// demo's: so sign-ins come back over a port.
+///
+/// # Errors
+/// When the home cannot be written.
+pub(super) fn window(stage: &Stage, memory: bool) -> io::Result<()> {
+    put(stage, "config.toml", &format!("{}redirect = \"loopback\"\n", config(memory)))
+}
+
 /// Writes the policy: this program may have tokens of this account.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 //! us and not it (signing out needs it); and everything that was started is ended by its id, whatever happens.
 
 use super::http;
+use mcp_login_ipc::identity;
 use serde::Deserialize;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -96,6 +97,18 @@ impl Stage {
             return Err(Trouble::NotReady);
         };
         Ok(Self { home, command, mcp: ready.mcp, control, sandbox, keep })
+    }
+
+    /// The desktop app, in the demo's home.
+    ///
+    /// # Errors
+    /// When it is not beside this program.
+    pub(super) fn window(&self) -> Result<Command, Trouble> {
+        let mut command = Command::new(beside(&self.command, identity::DESKTOP_NAME)?);
+        command.env("MCP_LOGIN_HOME", &self.home);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        apart(&mut command);
+        Ok(command)
     }
 
     /// Our own program with these arguments, in the demo's home.
@@ -194,7 +207,7 @@ fn ready(child: &mut Child) -> Option<Ready> {
 }
 
 /// Ends a child of ours: asked first, then not.
-fn end(child: &mut Child) {
+pub(super) fn end(child: &mut Child) {
     #[cfg(unix)]
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
