@@ -4,13 +4,10 @@
 //! an [`Endpoint`] is an absolute `https` URL, or `http` to this machine, without user info or fragment
 //! (RFC 6749 §3.1, §3.2; MCP authorization, Communication Security). Its string is kept as it was.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::error::{EndpointName, Error};
-use crate::values::{MAX_IDENTIFIER, is_loopback_host};
+use crate::values::{MAX_IDENTIFIER, address, is_loopback_host};
 
 /// An address that a credential may be sent to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,37 +38,16 @@ impl Endpoint {
         (secure && plain).then(|| Endpoint { text: text.to_owned(), url })
     }
 
+    fn read(text: &str) -> Result<Self, &'static str> {
+        Self::check(text).ok_or("not an https address")
+    }
+}
+
+address!(
+    Endpoint,
     /// The string as it was given.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Parsed.
-    #[must_use]
-    pub fn url(&self) -> &Url {
-        &self.url
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl Serialize for Endpoint {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
-    }
-}
-
-impl<'de> Deserialize<'de> for Endpoint {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Endpoint::check(&text).ok_or_else(|| serde::de::Error::custom("not an https address"))
-    }
-}
+    as_str
+);
 
 #[cfg(test)]
 mod tests {

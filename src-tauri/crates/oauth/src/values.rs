@@ -44,6 +44,45 @@ macro_rules! opaque {
     };
 }
 
+/// An address that was checked: kept as its text and parsed, shown and stored as the text, checked again when it is read.
+macro_rules! address {
+    ($name:ident, $(#[$text:meta])* as_str) => {
+        impl $name {
+            $(#[$text])*
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.text
+            }
+
+            /// Parsed, for requests.
+            #[must_use]
+            pub fn url(&self) -> &url::Url {
+                &self.url
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.text)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.text)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                $name::read(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use address;
+
 opaque!(
     /// An authorization server, named by its `issuer` (RFC 8414 §2). Opaque; equality is byte for byte.
     Issuer
@@ -118,16 +157,8 @@ impl ServerUrl {
         Ok(ServerUrl { url, text })
     }
 
-    /// The canonical form.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// As a URL, for requests.
-    #[must_use]
-    pub fn url(&self) -> &Url {
-        &self.url
+    fn read(text: &str) -> Result<Self, Error> {
+        Self::parse(text)
     }
 
     /// Scheme, host and port, without a trailing `/`.
@@ -149,24 +180,11 @@ impl ServerUrl {
     }
 }
 
-impl fmt::Display for ServerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl Serialize for ServerUrl {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
-    }
-}
-
-impl<'de> Deserialize<'de> for ServerUrl {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        ServerUrl::parse(&text).map_err(serde::de::Error::custom)
-    }
-}
+address!(
+    ServerUrl,
+    /// The canonical form.
+    as_str
+);
 
 /// Whether a host, as a URL spells it, is this machine: 127.0.0.0/8, ::1, `localhost` and names below it (RFC 6761).
 #[must_use]
