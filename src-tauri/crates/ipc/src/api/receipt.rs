@@ -99,7 +99,7 @@ pub enum Outcome {
 pub enum Proof {
     /// The server refused it: `invalid_grant` for the refresh token, 401 for the access token.
     ServerRefused,
-    /// RFC 7662 said `active: false`.
+    /// RFC 7662 said `active: false`, of a token that it had called active before.
     IntrospectionInactive,
     /// The revocation endpoint answered, and nothing better is to be had.
     RevocationAnswered,
