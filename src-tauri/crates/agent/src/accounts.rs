@@ -10,6 +10,7 @@ use mcp_login_oauth::registration::RegistrationKind;
 use mcp_login_oauth::server_metadata::ServerMetadata;
 use mcp_login_oauth::values::ServerUrl;
 
+use crate::ending::Ending;
 use crate::id::{AccountId, RegistrationId, RevocationId};
 
 /// Whether connections for this account may go into loopback and private ranges.
@@ -83,6 +84,9 @@ pub struct Account {
     /// The server names another issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer_change: Option<IssuerChange>,
+    /// When the sign-in itself will probably end.
+    #[serde(default, skip_serializing_if = "Ending::is_empty")]
+    pub ending: Ending,
     /// Entry written, tokens perhaps not yet.
     #[serde(default, skip_serializing_if = "is_settled")]
     pub storing: Storing,

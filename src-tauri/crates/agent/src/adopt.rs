@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use crate::accounts::{self, Account, Coming, Network, Storing};
 use crate::clock::Moment;
 use crate::core::{Core, Inner};
+use crate::ending::{self, Ending};
 use crate::failure::Failure;
 use crate::id::{self, AccountId, RegistrationId, RevocationId};
 use crate::receipt::Receipt;
@@ -48,6 +49,8 @@ pub struct NewSignIn {
     pub tokens: token::TokenSet,
     /// Before the code was sent: the lifetime counts from there.
     pub asked_at: Moment,
+    /// Seconds that a sign-in usually lasts at this provider.
+    pub sign_in_lifetime: Option<u64>,
 }
 
 /// Whether the same person came back.
@@ -284,6 +287,7 @@ impl NewSignIn {
             scope: words(granted),
             issuer: self.metadata.issuer.as_str().to_owned(),
             life: TokenSet::life(self.asked_at, self.tokens.expires_in.map(Duration::from_secs)),
+            ends: ending::end_of(self.asked_at, self.tokens.refresh_expires_in),
         }
     }
 
@@ -320,6 +324,7 @@ impl NewSignIn {
             signed_in_at: now,
             mark: None,
             issuer_change: None,
+            ending: self.ending(&[], now),
             storing: Storing::Begun,
             coming: None,
         })
@@ -327,6 +332,9 @@ impl NewSignIn {
 
     fn renew(self, former: &Account, scope: Vec<String>, now: u64) -> Account {
         let metadata = self.lean_metadata();
+        // What another issuer did says nothing of this one.
+        let same = former.issuer() == metadata.issuer.as_str();
+        let ending = self.ending(if same { &former.ending.former } else { &[] }, now);
         Account {
             id: former.id.clone(),
             name: former.name.clone(),
@@ -342,9 +350,15 @@ impl NewSignIn {
             signed_in_at: now,
             mark: None,
             issuer_change: None,
+            ending,
             storing: Storing::Settled,
             coming: None,
         }
+    }
+
+    fn ending(&self, former: &[u64], now: u64) -> Ending {
+        let announced = ending::end_of(self.asked_at, self.tokens.refresh_expires_in);
+        Ending::of_new(announced, self.sign_in_lifetime, former, now)
     }
 
     /// Without what only a sign-in needs: some issuers list hundreds of scopes.

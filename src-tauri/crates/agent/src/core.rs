@@ -69,6 +69,22 @@ pub enum Event {
         /// Its name.
         name: String,
     },
+    /// A sign-in is about to end; said once.
+    Ends(AccountId),
+    /// The schedule has rotated an account's tokens.
+    Rotated {
+        /// Which.
+        account: AccountId,
+        /// Of the new set.
+        generation: u64,
+    },
+    /// The schedule wanted to, and only a sign-in helps.
+    Refused {
+        /// Which.
+        account: AccountId,
+        /// Why.
+        failure: Failure,
+    },
     /// A sign-out that a crash had cut off is done.
     SignedOut(Box<Receipt>),
     /// What a sign-out had left in the queue has come to its end, good or bad.
@@ -460,6 +476,11 @@ impl Inner {
         let mark = reason.map(|reason| Mark { code: reason.word().to_owned(), generation, at });
         let edited = self
             .edit(cell, |account, _| {
+                let known = account.mark.as_ref().is_some_and(|mark| mark.generation == generation);
+                if reason == Some(&Reason::InvalidGrant) && !known {
+                    let signed_in_at = account.signed_in_at;
+                    account.ending.ended(signed_in_at, at);
+                }
                 account.mark = mark;
                 Ok(())
             })
@@ -469,11 +490,13 @@ impl Inner {
 
     /// Notes what a refresh changed in the entry; as a rule nothing, and nothing is written.
     pub(crate) async fn note_scope(&self, cell: &Cell, tokens: &TokenSet) -> Arc<Account> {
-        let scope = tokens.scope.clone();
+        let (scope, ends) = (tokens.scope.clone(), tokens.ends);
+        let now = self.clock.now().unix();
         let edited = self
             .edit(cell, |account, _| {
                 account.mark = None;
                 account.scope = scope;
+                account.ending.renewed(ends, now);
                 Ok(())
             })
             .await;

@@ -45,7 +45,16 @@ pub async fn forward(doors: Arc<Doors>, notes: Sender<Box<Notification>>, to: Au
                     names.remove(account.as_str());
                     vec![Event::AccountRemoved { id: account.as_str().to_owned(), name }]
                 }
-                Ok(CoreEvent::SignedOut(_) | CoreEvent::Revoked(_)) => Vec::new(),
+                Ok(CoreEvent::Ends(id)) => {
+                    let account = show::account(core, &id);
+                    account.map(|account| Event::SignInEnds { account: Box::new(account) }).into_iter().collect()
+                }
+                Ok(
+                    CoreEvent::SignedOut(_)
+                    | CoreEvent::Revoked(_)
+                    | CoreEvent::Rotated { .. }
+                    | CoreEvent::Refused { .. },
+                ) => Vec::new(),
                 Err(RecvError::Lagged(_)) => vec![Event::Missed],
                 Err(RecvError::Closed) => return,
             },

@@ -34,6 +34,7 @@ pub mod config;
 pub mod core;
 mod deletion;
 pub mod disk;
+pub mod ending;
 pub mod failure;
 pub mod fault;
 pub mod fetch;

@@ -440,7 +440,15 @@ impl MyTurn {
 impl TokenSet {
     /// What a refresh brought, with what the answer may leave out taken from before (RFC 6749 §5.1, §6).
     fn renewed(former: &TokenSet, granted: token::TokenSet, asked_at: Moment) -> Self {
-        let token::TokenSet { access_token, token_type, expires_in, refresh_token, scope, .. } = granted;
+        let token::TokenSet {
+            access_token,
+            token_type,
+            expires_in,
+            refresh_token,
+            refresh_expires_in,
+            scope,
+            ..
+        } = granted;
         Self {
             access: SecretString::from(access_token.expose()),
             refresh: refresh_token
@@ -453,6 +461,7 @@ impl TokenSet {
             ),
             issuer: former.issuer.clone(),
             life: TokenSet::life(asked_at, expires_in.map(Duration::from_secs)),
+            ends: crate::ending::end_of(asked_at, refresh_expires_in),
         }
     }
 }

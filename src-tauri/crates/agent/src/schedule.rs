@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clock::Moment;
-use crate::core::{Core, Inner};
+use crate::core::{Core, Event, Inner};
 use crate::failure::Failure;
 use crate::refresh::{self, Why, Wish};
 use crate::state::{Cell, Standing};
@@ -166,6 +166,7 @@ impl Inner {
         let mut unavailable = false;
         for cell in self.cells() {
             unavailable |= matches!(cell.snapshot().standing, Standing::NotLoaded(Some(Failure::Vault(_))));
+            self.look_for_end(&cell, now);
             if self.is_paused() {
                 continue;
             }
@@ -195,8 +196,17 @@ impl Inner {
             tokio::time::sleep(cell.part_of(spread)).await;
             let snapshot = cell.snapshot();
             let wish = Wish { why: Why::Due, seen: snapshot.generation, attempts: snapshot.attempts };
-            if let Err(failure) = refresh::newer(&core, &cell, wish).await {
-                tracing::info!(account = %cell.id, %failure, "a scheduled rotation did not happen");
+            match refresh::newer(&core, &cell, wish).await {
+                Ok(newer) if newer.generation > wish.seen => {
+                    core.tell(Event::Rotated { account: cell.id.clone(), generation: newer.generation });
+                }
+                Ok(_) => {}
+                Err(failure) => {
+                    tracing::info!(account = %cell.id, %failure, "a scheduled rotation did not happen");
+                    if matches!(failure, Failure::NeedsSignIn(_)) {
+                        core.tell(Event::Refused { account: cell.id.clone(), failure });
+                    }
+                }
             }
         }));
     }

@@ -14,6 +14,7 @@ use crate::core::{Core, Event, Notice, Options as CoreOptions};
 use crate::failure::Failure;
 use crate::harden::Shortfall;
 use crate::http::{SystemHttp, Wire};
+use crate::id::AccountId;
 use crate::lock::{AgentLock, LockError};
 use crate::log::{self, Echo, LogLevel};
 use crate::login::{Parts, Settings, SignIns};
@@ -355,9 +356,17 @@ async fn follow_core(doors: Arc<Doors>) {
                 }
                 continue;
             }
+            Ok(Event::Rotated { account, generation }) => {
+                rotated(&doors, &account, Ok(generation)).await;
+                continue;
+            }
+            Ok(Event::Refused { account, failure }) => {
+                rotated(&doors, &account, Err(failure)).await;
+                continue;
+            }
             Ok(Event::SignedOut(receipt)) => (AuditAction::SignOut, receipt),
             Ok(Event::Revoked(receipt)) => (AuditAction::Revocation, receipt),
-            Ok(Event::Account(_)) | Err(RecvError::Lagged(_)) => continue,
+            Ok(Event::Account(_) | Event::Ends(_)) | Err(RecvError::Lagged(_)) => continue,
             Err(RecvError::Closed) => return,
         };
         let failed = receipt.lines.iter().find(|line| line.outcome == Outcome::Failed);
@@ -371,6 +380,22 @@ async fn follow_core(doors: Arc<Doors>) {
         if doors.audit.write(entry).await.is_err() {
             tracing::warn!("a sign-out is missing in the record");
         }
+    }
+}
+
+/// A rotation by the schedule: nobody asked for it.
+async fn rotated(doors: &Doors, account: &AccountId, result: Result<u64, Failure>) {
+    let Ok(snapshot) = doors.core.account(account) else { return };
+    let outcome = if result.is_ok() { AuditOutcome::Ok } else { AuditOutcome::Failed };
+    let entry = AuditEntry {
+        account: Some(snapshot.account.name.clone()),
+        server: Some(snapshot.account.server.as_str().to_owned()),
+        generation: Some(*result.as_ref().unwrap_or(&snapshot.generation)),
+        code: result.err().map(|failure| failure.code().as_str().to_owned()),
+        ..audit::entry(doors.now().unix(), AuditAction::Refresh, outcome)
+    };
+    if doors.audit.write(entry).await.is_err() {
+        tracing::warn!("a rotation is missing in the record");
     }
 }
 

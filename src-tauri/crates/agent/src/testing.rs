@@ -65,6 +65,7 @@ pub(crate) fn account(name: &str) -> Account {
         signed_in_at: 0,
         mark: None,
         issuer_change: None,
+        ending: crate::ending::Ending::default(),
         storing: Storing::Settled,
         coming: None,
     }
@@ -93,6 +94,8 @@ pub(crate) struct Script {
     minted: AtomicUsize,
     /// `expires_in` of what is minted.
     pub(crate) lifetime: Mutex<Option<u64>>,
+    /// When the sign-in ends, by that clock, and `refresh_expires_in` of what is minted.
+    pub(crate) ends: Mutex<Option<(Arc<Manual>, u64)>>,
 }
 
 impl Script {
@@ -124,8 +127,14 @@ impl Script {
             Some(seconds) => format!(r#","expires_in":{seconds}"#),
             None => String::new(),
         };
+        let ends = match &*self.ends.lock().unwrap() {
+            Some((clock, end)) => {
+                format!(r#","refresh_expires_in":{}"#, end.saturating_sub(clock.now().unix()))
+            }
+            None => String::new(),
+        };
         format!(
-            r#"{{"access_token":"access-{number}","refresh_token":"refresh-{number}","token_type":"Bearer"{lifetime}}}"#
+            r#"{{"access_token":"access-{number}","refresh_token":"refresh-{number}","token_type":"Bearer"{lifetime}{ends}}}"#
         )
     }
 }
@@ -262,6 +271,21 @@ impl House {
         self.core.adopt(sign_in).await.unwrap().account
     }
 
+    /// The issuer gives an end with the tokens, and stays with it.
+    pub(crate) async fn sign_in_that_ends(&self, name: &str, lifetime: u64, ends_in: u64) -> AccountId {
+        let end = self.clock.now().unix() + ends_in;
+        *self.script.ends.lock().unwrap() = Some((self.clock.clone(), end));
+        let registration = self.registration().await;
+        let mut sign_in = self.new_sign_in(Some(name), registration, Some(lifetime));
+        sign_in.tokens.refresh_expires_in = Some(ends_in);
+        self.core.adopt(sign_in).await.unwrap().account
+    }
+
+    /// Whole hours since the test began.
+    pub(crate) fn clock_hours(&self) -> u64 {
+        self.clock.now().boot.as_secs() / 3_600
+    }
+
     pub(crate) fn new_sign_in(
         &self,
         name: Option<&str>,
@@ -290,6 +314,7 @@ impl House {
                 id_token: None,
             },
             asked_at: self.clock.now(),
+            sign_in_lifetime: None,
         }
     }
 }

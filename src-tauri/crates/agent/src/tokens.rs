@@ -28,6 +28,8 @@ pub struct TokenSet {
     pub issuer: String,
     /// When it came and how long it lives.
     pub life: Life,
+    /// Unix seconds; when the refresh token ends, as the answer said. Kept with the account, not with the tokens.
+    pub ends: Option<u64>,
 }
 
 impl fmt::Debug for TokenSet {
@@ -109,6 +111,7 @@ impl TokenSet {
                 obtained_boot: None,
                 lifetime: stored.x.map(Duration::from_secs),
             },
+            ends: None,
         })
     }
 
@@ -145,6 +148,7 @@ mod tests {
                 obtained_boot: Some(Duration::from_secs(3)),
                 lifetime: Some(Duration::from_secs(3_600)),
             },
+            ends: None,
         }
     }
 

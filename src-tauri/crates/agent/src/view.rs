@@ -117,6 +117,11 @@ impl Inner {
     fn show(&self, snapshot: &Snapshot, next_rotation_at: Option<u64>) -> api::Account {
         let account = &snapshot.account;
         let (state, code) = self.state(snapshot);
+        let ends = match state {
+            // It has ended.
+            api::AccountState::NeedsSignIn | api::AccountState::Leaving => None,
+            _ => account.ending.end(account.signed_in_at, self.clock.now().unix()),
+        };
         let registration = self.registrations.get(&account.registration);
         api::Account {
             id: account.id.as_str().to_owned(),
@@ -134,8 +139,8 @@ impl Inner {
             next_rotation_at,
             last_rotation_at: snapshot.last_rotation_at,
             signed_in_at: account.signed_in_at,
-            ends_at: None,
-            ends_by: None,
+            ends_at: ends.map(|(at, _)| at),
+            ends_by: ends.map(|(_, by)| by),
             registration: api::RegistrationView {
                 kind: match registration.as_ref().map(|r| r.kind) {
                     Some(RegistrationKind::Preregistered) => api::RegistrationKind::PreRegistered,

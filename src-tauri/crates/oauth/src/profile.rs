@@ -92,6 +92,9 @@ pub struct Profile {
     /// More parameters for the authorization request.
     #[serde(default)]
     pub authorization_parameters: BTreeMap<String, String>,
+    /// Seconds after which a sign-in ends, however often its tokens are renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in_lifetime: Option<u64>,
     /// Issuers whose document names a template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer_template: Option<IssuerTemplate>,

@@ -418,6 +418,7 @@ impl Flow<'_> {
                 asked_scope: place.scopes.clone(),
                 tokens: tokens.clone(),
                 asked_at,
+                sign_in_lifetime: place.found.profile.as_ref().and_then(|profile| profile.sign_in_lifetime),
             })
             .await;
         let adopted = match kept {
