@@ -225,6 +225,7 @@ mod tests {
             mode(wrong);
             assert!(!window.is_there(), "{wrong:o}");
         }
+        mode(0o755);
         std::fs::rename(&program, dir.path().join("real")).unwrap();
         symlink(dir.path().join("real"), &program).unwrap();
         assert!(!window.is_there(), "a link");
