@@ -151,7 +151,7 @@ export type Approval = {
 
 /** `approval.ask` parameters. */
 export type ApprovalAsk = {
-  /** The question. */
+  /** The question; or the id of a `never`, which is asked about anew. */
   pending: string;
 };
 

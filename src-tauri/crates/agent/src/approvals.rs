@@ -11,8 +11,7 @@ use crate::clock::Moment;
 use crate::disk::{self, StateFile};
 use crate::id::AccountId;
 use crate::policy::{Policy, PolicyError};
-use mcp_login_ipc::api::{self, Caller, SubjectKind, Until};
-use mcp_login_ipc::provenance;
+use mcp_login_ipc::api::{self, Caller, Until};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -21,11 +20,17 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 mod answers;
+mod file;
 mod question;
+mod standing;
+mod state;
 
 use answers::Answers;
+pub use file::{FileIdentity, Owner};
 use question::Question;
 pub use question::{Alive, Fate, Pending, Waiter};
+pub use standing::Approval;
+use state::State;
 
 /// The file's name in the data directory.
 const FILE_NAME: &str = "approvals.json";
@@ -46,55 +51,6 @@ const NO_PROCESS: (u32, u64) = (0, 0);
 /// How often a refusal looks whether the policy file changed, so that editing it needs no restart.
 const POLICY_LOOK: Duration = Duration::from_secs(2);
 
-/// What tells one file from another of the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileIdentity {
-    /// Device; 0 where there is none.
-    pub device: u64,
-    /// Inode; 0 where there is none.
-    pub inode: u64,
-    /// Bytes.
-    pub size: u64,
-    /// Last change, nanoseconds since 1970.
-    pub modified: u64,
-    /// Whether the system's owner (root) owns it: then who changed it could change anything.
-    pub owner: Owner,
-}
-
-/// Who owns a program's file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Owner {
-    /// root.
-    System,
-    /// A person.
-    Person,
-}
-
-impl From<provenance::FileIdentity> for FileIdentity {
-    fn from(file: provenance::FileIdentity) -> Self {
-        let provenance::FileIdentity { device, inode, size, modified, owner } = file;
-        let owner = match owner {
-            provenance::FileOwner::System => Owner::System,
-            provenance::FileOwner::Person => Owner::Person,
-        };
-        Self { device, inode, size, modified, owner }
-    }
-}
-
-impl FileIdentity {
-    /// Of a file, links followed.
-    #[must_use]
-    pub fn of(path: &Path) -> Option<Self> {
-        provenance::FileIdentity::of(path).ok().map(Self::from)
-    }
-
-    /// Whether `now` is still the program that was approved as `self`.
-    fn still(&self, now: Option<FileIdentity>) -> bool {
-        now.is_some_and(|now| now == *self || self.owner == Owner::System && now.owner == Owner::System)
-    }
-}
-
 /// For whom a decision is made: the caller's first ancestor that is not ours, not a shell, not an interpreter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
@@ -111,41 +67,6 @@ pub struct Subject {
 /// Whether two are the same program, as far as decisions go.
 fn same_program(a: &api::Subject, b: &api::Subject) -> bool {
     a.program == b.program && a.script == b.script
-}
-
-/// One decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approval {
-    /// Names it to people.
-    pub id: u64,
-    /// Which program.
-    pub subject: api::Subject,
-    /// Its file when it was decided, or when the same signer's was last let in.
-    pub file: Option<FileIdentity>,
-    /// Of its verified signer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signature: Option<String>,
-    /// Which account.
-    pub account: AccountId,
-    /// At most these; none for whatever the account has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scopes: Option<Vec<String>>,
-    /// How long.
-    pub until: Until,
-    /// Unix seconds.
-    pub granted_at: u64,
-    /// Unix seconds; when it ends by the clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<u64>,
-    /// Unix seconds; when it last let somebody in.
-    #[serde(skip)]
-    pub last_used_at: Option<u64>,
-    /// For [`Until::Process`].
-    #[serde(skip)]
-    process: Option<(u32, u64)>,
-    /// When it was decided by the clock that cannot be set; none after a restart.
-    #[serde(skip)]
-    decided: Option<Moment>,
 }
 
 /// What was decided about a program that asks for a token.
@@ -278,18 +199,6 @@ pub enum Unshown {
     NotThere,
     /// There are too many before the person.
     TooMany,
-}
-
-#[derive(Debug)]
-struct State {
-    next: u64,
-    standing: Vec<Approval>,
-    questions: VecDeque<Question>,
-    answers: Answers,
-    policy: Policy,
-    policy_fault: Option<Arc<PolicyError>>,
-    policy_stamp: Option<FileIdentity>,
-    policy_looked: Option<Moment>,
 }
 
 /// All decisions. Clones are the same.
@@ -670,188 +579,6 @@ impl Approvals {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// The decision, and whether an approval moved to another file of the same signer.
-    fn decided(&mut self, subject: &Subject, account: &Account, now: Moment) -> Option<(Decision, bool)> {
-        let about = |a: &Approval| a.account == account.id && same_program(&a.subject, &subject.face);
-        // A "never" holds for the path, whatever became of the file: an update must not turn a no into a question.
-        if let Some(never) = self.standing.iter().find(|a| about(a) && a.until == Until::Never) {
-            return Some((Decision::Never { id: never.id }, false));
-        }
-        let found = self.standing.iter_mut().position(|a| about(a) && a.holds(subject, account, now));
-        if let Some(at) = found {
-            let approval = &mut self.standing[at];
-            let decision = Decision::Allowed(By::Approval(approval.id));
-            approval.last_used_at = Some(now.unix());
-            let moved = approval.signature.is_some() && approval.file != subject.file;
-            if moved {
-                approval.file = subject.file;
-            }
-            if approval.until == Until::Once {
-                self.standing.remove(at);
-            }
-            return Some((decision, moved));
-        }
-        let names = [account.id.as_str(), account.name.as_str(), account.server.as_str()];
-        let allowed = self.policy.allows(Path::new(&subject.face.program), names, &account.scope, now.unix());
-        allowed.then_some((Decision::Allowed(By::Policy), false))
-    }
-
-    fn ask(&mut self, subject: &Subject, caller: &Caller, account: &Account, now: Moment) -> Asking {
-        let fell = self.fall(subject, account, now);
-        let enough = self.answers.refused_too_often(&subject.face, &account.id, now);
-        let same = |p: &Pending| same_program(&p.subject.face, &subject.face) && p.account == account.id;
-        if let Some(known) = self.questions.iter_mut().find(|q| same(&q.pending)) {
-            let known = &mut known.pending;
-            known.last_asked = now.unix();
-            known.times += 1;
-            // The newest process is the one that a decision "while it runs" is for.
-            known.subject = subject.clone();
-            known.caller = caller.clone();
-            known.scopes.clone_from(&account.scope);
-            known.changed = known.changed.or(fell.map(|_| api::Changed::File));
-            return Asking { pending: known.id, asked: Asked::Again, fell, enough };
-        }
-        let changed = fell.map(|_| api::Changed::File);
-        let pending = self.question(subject, caller, &account.id, &account.scope, changed, now);
-        Asking { pending, asked: Asked::First, fell, enough }
-    }
-
-    fn question(
-        &mut self,
-        subject: &Subject,
-        caller: &Caller,
-        account: &AccountId,
-        scopes: &[String],
-        changed: Option<api::Changed>,
-        now: Moment,
-    ) -> u64 {
-        self.forget_old_questions(now);
-        if self.questions.len() == MAX_PENDING {
-            // What a person reads at the moment stays.
-            let unseen = self.questions.iter().position(|q| q.pending.shown_until.is_none());
-            self.questions.remove(unseen.unwrap_or(0));
-        }
-        let id = self.next;
-        self.next += 1;
-        self.questions.push_back(Question::new(Pending {
-            id,
-            subject: subject.clone(),
-            caller: caller.clone(),
-            account: account.clone(),
-            scopes: scopes.to_vec(),
-            first_asked: now.unix(),
-            last_asked: now.unix(),
-            times: 1,
-            shown_until: None,
-            changed,
-            before: self.answers.before(&subject.face, account),
-        }));
-        id
-    }
-
-    /// An approval of this program whose file is another one now falls: it was for that file.
-    fn fall(&mut self, subject: &Subject, account: &Account, now: Moment) -> Option<u64> {
-        let fallen = self.standing.iter().position(|a| {
-            let about = a.account == account.id && same_program(&a.subject, &subject.face);
-            about && a.until != Until::Never && a.in_time(subject, now) && !a.is_for_file(subject)
-        })?;
-        Some(self.standing.remove(fallen).id)
-    }
-
-    fn forget_old_questions(&mut self, now: Moment) {
-        let old = |p: &Pending| p.shown_until.is_none() && now.unix() >= p.first_asked + QUESTION_SECONDS;
-        self.questions.retain(|q| !old(&q.pending));
-    }
-
-    fn take_questions(&mut self, which: impl Fn(&Pending) -> bool) -> Vec<Question> {
-        let (taken, left): (VecDeque<_>, _) =
-            std::mem::take(&mut self.questions).into_iter().partition(|q| which(&q.pending));
-        self.questions = left;
-        taken.into()
-    }
-
-    fn approval(&self, grant: Grant, now: Moment) -> Result<Approval, ApprovalError> {
-        let (subject, account, process) = match grant.whom {
-            Whom::Pending(id) => {
-                let found = self.questions.iter().map(|q| &q.pending).find(|p| p.id == id);
-                let found = found.ok_or(ApprovalError::NotThere { what: "question", id })?.clone();
-                let process = Some(found.subject.process).filter(|process| *process != NO_PROCESS);
-                if process.is_none() && grant.until == Until::Process {
-                    return Err(ApprovalError::NotRunning);
-                }
-                (found.subject, found.account, process)
-            }
-            Whom::Program(named) => {
-                let account = grant.account.as_ref().ok_or(ApprovalError::NoAccount)?;
-                if grant.until == Until::Process {
-                    return Err(ApprovalError::NotRunning);
-                }
-                let real = std::fs::canonicalize(&named).ok().filter(|_| named.is_absolute());
-                let Some((program, file)) = real.and_then(|p| FileIdentity::of(&p).map(|file| (p, file)))
-                else {
-                    return Err(ApprovalError::NoProgram { program: named });
-                };
-                let name = program.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-                let program = program.to_string_lossy().into_owned();
-                let face =
-                    api::Subject { program, name, kind: SubjectKind::Program, script: None, signer: None };
-                let subject = Subject { face, process: NO_PROCESS, file: Some(file), signature: None };
-                (subject, account.id.clone(), None)
-            }
-        };
-        Ok(Approval {
-            id: self.next,
-            subject: subject.face,
-            file: subject.file,
-            signature: subject.signature,
-            account,
-            scopes: grant.scopes,
-            until: grant.until,
-            granted_at: now.unix(),
-            expires_at: (grant.until == Until::TwelveHours).then(|| now.unix() + TWELVE_HOURS.as_secs()),
-            last_used_at: None,
-            process,
-            decided: Some(now),
-        })
-    }
-}
-
-impl Approval {
-    fn holds(&self, subject: &Subject, account: &Account, now: Moment) -> bool {
-        let covered = |allowed: &Vec<String>| account.scope.iter().all(|s| allowed.contains(s));
-        self.in_time(subject, now) && self.is_for_file(subject) && self.scopes.as_ref().is_none_or(covered)
-    }
-
-    fn in_time(&self, subject: &Subject, now: Moment) -> bool {
-        match self.until {
-            Until::Never => false,
-            Until::Once | Until::Always => true,
-            Until::Process => self.process == Some(subject.process),
-            // By both clocks: setting one back gives no more time.
-            Until::TwelveHours => {
-                self.expires_at.is_some_and(|end| now.unix() < end && now.unix() + 1 >= self.granted_at)
-                    && self.decided.is_none_or(|at| now.since(at) < TWELVE_HOURS)
-            }
-        }
-    }
-
-    /// The file that was approved, or another one by the same verified signer.
-    fn is_for_file(&self, subject: &Subject) -> bool {
-        self.file.is_some_and(|then| then.still(subject.file))
-            || self.signature.is_some() && self.signature == subject.signature
-    }
-
-    /// Whether it can never hold again.
-    fn is_over(&self, now: Moment) -> bool {
-        match self.until {
-            Until::TwelveHours => self.expires_at.is_some_and(|end| now.unix() >= end),
-            Until::Process => !self.process.is_some_and(|(pid, started)| provenance::lives(pid, started)),
-            Until::Once | Until::Always | Until::Never => false,
-        }
     }
 }
 

@@ -98,6 +98,7 @@ fn is_value(value: &str) -> bool {
 mod tests {
     use super::*;
 
+    #[cfg(target_os = "linux")]
     fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }

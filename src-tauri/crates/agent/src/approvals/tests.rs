@@ -1,5 +1,6 @@
 use super::*;
 use crate::testing;
+use mcp_login_ipc::api::SubjectKind;
 
 struct House {
     dir: tempfile::TempDir,
@@ -149,16 +150,6 @@ async fn another_file_scope_account_or_script_is_another_question() {
     house.account.scope.pop();
     std::fs::write(house.program("app"), "another program").unwrap();
     assert!(!allowed(&house.ask("app", at(1))), "the file changed");
-}
-
-#[test]
-fn the_system_owner_may_update_a_program() {
-    let one = FileIdentity { device: 1, inode: 1, size: 1, modified: 1, owner: Owner::System };
-    let two = FileIdentity { inode: 2, ..one };
-    assert!(one.still(Some(two)));
-    assert!(!one.still(Some(FileIdentity { owner: Owner::Person, ..two })));
-    assert!(!FileIdentity { owner: Owner::Person, ..one }.still(Some(two)));
-    assert!(!one.still(None));
 }
 
 #[tokio::test]

@@ -238,6 +238,6 @@ pub struct ApprovalRemove {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalAsk {
-    /// The question.
+    /// The question; or the id of a `never`, which is asked about anew.
     pub pending: String,
 }
