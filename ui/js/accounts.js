@@ -18,6 +18,9 @@ import { about, ago, when } from "./time.js";
 
 /** @import { Account, SignIn } from "./api.d.ts" */
 
+/** More accounts than one sees at a glance: then there is a filter. */
+const MANY = 5;
+
 let filter = "";
 
 /** @param {number} present */
@@ -73,7 +76,9 @@ function first() {
 
 /** @param {number} present */
 function list(present) {
-  const wanted = filter.trim().toLowerCase();
+  // without its field a filter would hide rows, and nobody could see why
+  const long = state.accounts.length > MANY;
+  const wanted = long ? filter.trim().toLowerCase() : "";
   const shown = state.accounts.filter(
     (a) => !wanted || [a.name, a.label ?? "", a.server].some((text) => text.toLowerCase().includes(wanted)),
   );
@@ -88,7 +93,7 @@ function list(present) {
       el("h1", { id: "list-title", tabindex: -1, "data-arrive": true }, t.nav.accounts),
       button(t.add.button, () => open({ kind: "add" }), { kind: "primary", id: "add", name: t.add.buttonName }),
     ),
-    state.accounts.length > 5
+    long
       ? el("input", {
           key: "filter",
           class: "field filter",
