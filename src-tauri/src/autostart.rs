@@ -34,6 +34,14 @@ pub(crate) fn now() -> Autostart {
     }
 }
 
+/// Writes the entry anew where there is one: the program may have moved.
+pub(crate) fn heal() {
+    if now() == Autostart::On {
+        // a stale entry starts nothing, and the settings page shows how it is
+        let _ = set(Autostart::On);
+    }
+}
+
 /// Turns it on or off.
 ///
 /// # Errors

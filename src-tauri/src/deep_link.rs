@@ -98,6 +98,7 @@ pub(crate) enum ClaimError {
         reason: String,
     },
     /// The system does not say where things lie.
+    #[cfg(target_os = "linux")]
     #[error("this user has no home directory")]
     NoHome,
 }
@@ -129,7 +130,7 @@ pub(crate) use system::{own_program, plain_path};
 
 /// Whether a released build works in a home of its own, as in the demo: the scheme is the person's, and whatever comes by it
 /// would go to the agent in the person's own home.
-fn elsewhere() -> bool {
+pub(crate) fn elsewhere() -> bool {
     !cfg!(debug_assertions)
         && std::env::var_os(mcp_login_ipc::paths::HOME_VARIABLE).is_some_and(|home| !home.is_empty())
 }

@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mcp_login_ipc::api::{AccountState, Event};
+use mcp_login_ipc::identity;
 use mcp_login_ipc::method::call;
 use tauri::{AppHandle, Manager as _};
 
@@ -103,12 +104,7 @@ pub(crate) fn show(app: &AppHandle, note: Note) {
     let run = move || {
         let mut notification = notify_rust::Notification::new();
         notification.appname("MCP Login").summary(&note.title).body(&note.body);
-        #[cfg(target_os = "linux")]
-        notification
-            .icon(mcp_login_ipc::identity::APPLICATION_ID)
-            .hint(notify_rust::Hint::DesktopEntry(mcp_login_ipc::identity::APPLICATION_ID.to_owned()));
-        #[cfg(windows)]
-        notification.app_id(mcp_login_ipc::identity::APPLICATION_ID);
+        introduce(&mut notification);
         // a click on the notification itself; servers offer it only when it is named
         notification.action("default", "Open");
         let Ok(handle) = notification.show() else { return };
@@ -123,6 +119,32 @@ pub(crate) fn show(app: &AppHandle, note: Note) {
     };
     // without a thread there is no notification, and the window has it all
     let _ = std::thread::Builder::new().name("notification".to_owned()).spawn(run);
+}
+
+/// Under which name the system shows it.
+#[cfg(target_os = "linux")]
+fn introduce(notification: &mut notify_rust::Notification) {
+    // as the package calls icon and desktop entry; without the package there is no icon
+    notification.icon(identity::DESKTOP_NAME);
+    notification.hint(notify_rust::Hint::DesktopEntry("MCP Login".to_owned()));
+}
+
+/// Under which name the system shows it: else it would be the Finder's.
+#[cfg(target_os = "macos")]
+fn introduce(_: &mut notify_rust::Notification) {
+    // refused for a program outside a bundle, and after the first time
+    let _ = notify_rust::set_application(identity::APPLICATION_ID);
+}
+
+/// Under which name the system shows it. Windows shows nothing of a program that it has no name for.
+#[cfg(windows)]
+fn introduce(notification: &mut notify_rust::Notification) {
+    let key = format!("Software\\Classes\\AppUserModelId\\{}", identity::SCHEME);
+    let named =
+        windows_registry::CURRENT_USER.create(key).and_then(|key| key.set_string("DisplayName", "MCP Login"));
+    if named.is_ok() {
+        notification.app_id(identity::SCHEME);
+    }
 }
 
 fn follow(app: &AppHandle, leads: &Leads) {

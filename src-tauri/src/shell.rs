@@ -21,7 +21,7 @@ use crate::picture::Picture;
 use crate::settings::Settings;
 use crate::subscribers::{self, Subscribers};
 use crate::tray::{Action, Tray};
-use crate::{commands, display, windows};
+use crate::{autostart, commands, deep_link, display, windows};
 
 /// What the app knows and holds.
 pub(crate) struct Shell {
@@ -148,6 +148,9 @@ pub(crate) fn run(opening: &Opening, paths: Paths, lock: Lock) -> ExitCode {
             link::listen(app.clone())?;
             if shown {
                 windows::open_soon(app, None);
+            }
+            if !deep_link::elsewhere() {
+                autostart::heal();
             }
             Ok(())
         })
