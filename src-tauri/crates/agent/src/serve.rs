@@ -44,10 +44,18 @@ where
     let (notes, inbox) = mpsc::channel(MAX_NOTES);
     let connection = Connection { peer, doors, notes, inbox, working: JoinSet::new(), input: Vec::new() };
     match connection.run(&mut stream).await {
-        Ok(()) => {}
+        // Nobody waits there for our last word; and closing says it as well.
+        Ok(Hangs::Theirs) => return,
+        Ok(Hangs::Ours) => {}
         Err(error) => tracing::debug!(%error, "a connection ended"),
     }
     let _ = timeout(WRITE_TIME, stream.shutdown()).await;
+}
+
+/// Who hung up.
+enum Hangs {
+    Ours,
+    Theirs,
 }
 
 struct Connection {
@@ -61,7 +69,7 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut self, stream: &mut S) -> io::Result<()> {
+    async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut self, stream: &mut S) -> io::Result<Hangs> {
         let mut stop = self.doors.stopping();
         loop {
             while self.working.len() < MAX_REQUESTS
@@ -76,20 +84,24 @@ impl Connection {
                     &envelope::write_error(None, &Fault::new(Code::LineTooLong).detail("limit", MAX_LINE)),
                 )
                 .await?;
-                return Ok(());
+                return Ok(Hangs::Ours);
             }
             let idle = self.working.is_empty() && self.notes.strong_count() == 1;
             self.input.reserve(READ_SIZE);
             tokio::select! {
                 read = stream.read_buf(&mut self.input), if self.working.len() < MAX_REQUESTS => {
                     if read? == 0 {
-                        return self.last_words(stream).await;
+                        self.last_words(stream).await?;
+                        return Ok(Hangs::Theirs);
                     }
                 }
                 Some(done) = self.working.join_next() => send(stream, &line_of(done)).await?,
                 Some(note) = self.inbox.recv() => send(stream, &envelope::write_notification(&note)).await?,
-                () = tokio::time::sleep(IDLE_TIME), if idle => return Ok(()),
-                () = stopped(&mut stop) => return self.goodbye(stream).await,
+                () = tokio::time::sleep(IDLE_TIME), if idle => return Ok(Hangs::Ours),
+                () = stopped(&mut stop) => {
+                    self.goodbye(stream).await?;
+                    return Ok(Hangs::Ours);
+                }
             }
         }
     }

@@ -31,6 +31,7 @@ use mcp_login_ipc::{Code, Fault, Paths, identity};
 use mcp_login_vault::Vault;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, watch};
@@ -310,10 +311,15 @@ async fn accept(
                     match connection.identify(&looker) {
                         Ok(provenance) => {
                             let (peer, doors) = (peers.of(&provenance), doors.clone());
-                            connections.spawn(async move {
+                            let mut served = Box::pin(async move {
                                 let _permit = permit;
                                 serve::connection(connection, peer, doors).await;
                             });
+                            // Most have asked already, and are answered before the next one is looked for.
+                            let first = std::future::poll_fn(|cx| Poll::Ready(served.as_mut().poll(cx)));
+                            if first.await.is_pending() {
+                                connections.spawn(served);
+                            }
                         }
                         Err(denied) => refuse(&doors, connection, &denied).await,
                     }

@@ -78,8 +78,7 @@ impl Listener {
     /// # Errors
     /// What the system says: out of descriptors is the only one to expect, and passes.
     pub async fn accept(&self) -> io::Result<Connection> {
-        let (stream, _) = self.inner.async_io(Interest::READABLE, UnixListener::accept).await?;
-        stream.set_nonblocking(true)?;
+        let stream = self.inner.async_io(Interest::READABLE, accept).await?;
         Ok(Connection { stream: Arc::new(stream), data: None, room: None })
     }
 
@@ -95,6 +94,22 @@ impl Drop for Listener {
         if self.is_reachable() {
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+/// The next connection, which never blocks: with Linux in one call.
+fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::net::{SocketFlags, accept_with};
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        Ok(rustix::io::retry_on_intr(|| accept_with(listener, flags))?.into())
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let (stream, _) = listener.accept()?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
     }
 }
 
