@@ -167,7 +167,11 @@ pub(crate) fn run(opening: &Opening, paths: Paths, lock: Lock) -> ExitCode {
 fn happen(app: &AppHandle, event: RunEvent) {
     match event {
         // the last window was closed; whoever wants to end us says so with a code
-        RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
+        RunEvent::ExitRequested { code: None, api, .. } => {
+            api.prevent_exit();
+            #[cfg(target_os = "linux")]
+            crate::anew::later(app);
+        }
         RunEvent::ExitRequested { .. } => windows::remember_open(app),
         #[cfg(target_os = "macos")]
         RunEvent::Opened { urls } => opened(app, &urls),

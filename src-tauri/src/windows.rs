@@ -75,6 +75,13 @@ pub(crate) fn open_soon(app: &AppHandle, view: Option<&str>) {
     let _ = std::thread::Builder::new().name("window".to_owned()).spawn(run);
 }
 
+/// Does something while no window can be opened.
+#[cfg(target_os = "linux")]
+pub(crate) fn while_none_opens(work: impl FnOnce()) {
+    let _one = OPENING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    work();
+}
+
 fn open(app: &AppHandle) -> tauri::Result<()> {
     if let Some(window) = app.get_webview_window(MAIN) {
         return raise(&window);
