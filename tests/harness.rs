@@ -7,7 +7,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mcp_login_tests::{
-    Browser, Certificate, Home, OidcProvider, Person, Proxy, Sandbox, Session, TestCa, http_client, wait,
+    Browser, Certificate, Desktop, Home, OidcProvider, Person, Proxy, Sandbox, Session, TestCa, XdgOpen,
+    http_client, wait,
 };
 use serde_json::{Value, json};
 
@@ -88,6 +89,28 @@ fn a_browser_at_the_sandbox() {
     browser.wait_for_text("Returned");
     let request = landed.join().expect("a request");
     assert!(request.starts_with("GET /callback?") && request.contains("code="), "{request}");
+}
+
+/// An address goes to the default browser, and a redirect to our scheme to whoever is its handler: the desktop's own way, and
+/// the way of systems without a desktop.
+#[test]
+fn a_desktop_opens_addresses_and_schemes() {
+    let sandbox = Sandbox::start();
+    for way in [XdgOpen::Desktop, XdgOpen::Generic] {
+        let mut desktop = Desktop::start(&[sandbox.issuer()]);
+        desktop.set_xdg_open(way);
+        let (_, got) = desktop.take_scheme_over();
+        let redirect_uri = mcp_login_ipc::identity::redirect_uri();
+        let _opening = desktop.xdg_open(&request(sandbox.issuer(), &redirect_uri));
+        let _browser = desktop.allow_in_browser(sandbox.issuer());
+        let callback = wait::until("the handler of the scheme", || {
+            std::fs::read_to_string(&got).ok().filter(|text| text.ends_with('\n'))
+        });
+        assert!(
+            callback.starts_with(&format!("{redirect_uri}?")) && callback.contains("code="),
+            "{callback}"
+        );
+    }
 }
 
 #[test]

@@ -9,6 +9,8 @@
 // Unix only: the floor is a Unix socket.
 #[cfg(unix)]
 mod counts;
+#[cfg(target_os = "linux")]
+mod desktop;
 #[cfg(unix)]
 mod floor;
 #[cfg(unix)]
@@ -38,6 +40,15 @@ fn main() {
     }
     let only: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|word| word == name);
+    #[cfg(target_os = "linux")]
+    if wanted("desktop") {
+        let mut report = Report::begin();
+        desktop::run(&mut report);
+        report.write_window();
+        if only.iter().all(|word| word == "desktop") && !only.is_empty() {
+            return;
+        }
+    }
     let mut report = Report::begin();
     let sandbox = Sandbox::start_with(&["--access-ttl", "3600"]);
     let home = Home::new();

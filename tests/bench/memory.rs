@@ -50,7 +50,7 @@ pub(crate) fn run(report: &mut Report) {
     );
 }
 
-fn kilobytes(id: u32, file: &str, name: &str) -> f64 {
+pub(crate) fn kilobytes(id: u32, file: &str, name: &str) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{id}/{file}")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(f64::NAN)

@@ -49,35 +49,69 @@ impl Report {
         self.row(what, &format!("≤ {limit} {unit}"), &format!("{value:.1} {unit}"), verdict);
     }
 
-    /// Writes `docs/performance.md`, whole.
+    /// Writes `docs/performance.md`, with the window's part as it was.
     pub(crate) fn write(&self) {
         let mut page = String::from(
             "# Performance\n\nWritten by `scripts/bench`; do not edit. Budgets are ratios to a floor that was measured in the same run, \
              or counts from the\nsandbox's own request log, because a shared machine's absolute times say little.\n\n",
         );
-        let _ = writeln!(page, "- commit: {}", said("git", &["rev-parse", "--short", "HEAD"]));
-        let _ = writeln!(page, "- machine: {}", machine());
-        let _ = writeln!(page, "- compiler: {}\n", said("rustc", &["--version"]));
-        page.push_str("| what | budget | measured | |\n|---|---|---|---|\n");
+        page.push_str(&self.table());
+        let _ = writeln!(page, "\n{WINDOW}{}{END}", window_of(&read("docs/performance.md")));
+        page.push_str(
+            "\n## The pairs\n\nOurs / floor, one pair a round (µs, medians of the round unless said).\n\n",
+        );
+        page.push_str(&self.pairs);
+        let notes = read("docs/performance-notes.md");
+        if !notes.is_empty() {
+            page.push('\n');
+            page.push_str(&notes);
+        }
+        std::fs::write(workspace().join("docs/performance.md"), page).expect("docs/ is writable");
+    }
+
+    /// Writes the window's part of it, and leaves the rest as it was.
+    pub(crate) fn write_window(&self) {
+        let page = read("docs/performance.md");
+        let part = format!("\n## The window\n\n{}\n", self.table());
+        let (before, after) = match (page.split_once(WINDOW), page.split_once(END)) {
+            (Some((before, _)), Some((_, after))) => (before, after),
+            _ => page.split_at(page.find("\n## The pairs").unwrap_or(page.len())),
+        };
+        let gap = if before.ends_with("\n\n") { "" } else { "\n" };
+        let end = if after.starts_with('\n') { "" } else { "\n" };
+        let page = format!("{before}{gap}{WINDOW}{part}{END}{end}{after}");
+        std::fs::write(workspace().join("docs/performance.md"), page).expect("docs/ is writable");
+    }
+
+    /// What was measured, where and of which commit.
+    fn table(&self) -> String {
+        let mut text = String::new();
+        let _ = writeln!(text, "- commit: {}", said("git", &["rev-parse", "--short", "HEAD"]));
+        let _ = writeln!(text, "- machine: {}", machine());
+        let _ = writeln!(text, "- compiler: {}\n", said("rustc", &["--version"]));
+        text.push_str("| what | budget | measured | |\n|---|---|---|---|\n");
         for (what, budget, measured, verdict) in &self.rows {
             let mark = match verdict {
                 Verdict::Met => "met",
                 Verdict::Over => "**over**",
                 Verdict::Shown => "",
             };
-            let _ = writeln!(page, "| {what} | {budget} | {measured} | {mark} |");
+            let _ = writeln!(text, "| {what} | {budget} | {measured} | {mark} |");
         }
-        page.push_str(
-            "\n## The pairs\n\nOurs / floor, one pair a round (µs, medians of the round unless said).\n\n",
-        );
-        page.push_str(&self.pairs);
-        let notes = workspace().join("docs/performance-notes.md");
-        if let Ok(notes) = std::fs::read_to_string(notes) {
-            page.push('\n');
-            page.push_str(&notes);
-        }
-        std::fs::write(workspace().join("docs/performance.md"), page).expect("docs/ is writable");
+        text
     }
+}
+
+/// Around the window's part of the page: it takes a desktop to measure, and is measured apart.
+const WINDOW: &str = "<!-- the window -->";
+const END: &str = "<!-- end of the window -->";
+
+fn window_of(page: &str) -> &str {
+    page.split_once(WINDOW).and_then(|(_, rest)| rest.split_once(END)).map_or("\n", |(part, _)| part)
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(workspace().join(file)).unwrap_or_default()
 }
 
 fn pairs(rounds: &[(f64, f64)]) -> String {

@@ -2,7 +2,7 @@
 // uses: dynamic registration and its deletion, PKCE, resource indicators, rotation with reuse detection, revocation,
 // introspection, `iss` in the response. The person's page has the buttons #allow and #cancel, like the sandbox's.
 //
-//   node server.mjs '{"port":0,"accessTtl":300,"refreshTtl":3600,"format":"jwt","cert":FILE,"key":FILE}'
+//   node server.mjs '{"port":0,"accessTtl":300,"refreshTtl":3600,"format":"jwt","cert":FILE,"key":FILE,"email":TEXT}'
 //
 // Prints one JSON line when it listens. `GET /test/log` answers what happened, without secrets.
 import { createServer } from 'node:http';
@@ -50,7 +50,9 @@ const provider = new Provider(issuer, {
   issueRefreshToken: async (ctx, client) => client.grantTypeAllowed('refresh_token'),
   ttl: { AccessToken: options.accessTtl, RefreshToken: options.refreshTtl, Grant: options.refreshTtl, Session: 3600, Interaction: 600, IdToken: 600 },
   interactions: { policy: interactionPolicy.base(), url: (ctx, interaction) => `/interaction/${interaction.uid}` },
-  findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, email: `${id}@example.test`, email_verified: true }) }),
+  // who asks for a certain address wants to see it in the ID token
+  conformIdTokenClaims: options.email === undefined,
+  findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, email: options.email ?? `${id}@example.test`, email_verified: true }) }),
 });
 
 for (const event of [

@@ -20,10 +20,16 @@
 
 mod account;
 mod agent;
+#[cfg(target_os = "linux")]
+pub mod axe;
 mod browser;
 #[cfg(target_os = "linux")]
 mod cable;
 pub mod child;
+#[cfg(unix)]
+mod client;
+#[cfg(target_os = "linux")]
+mod desktop;
 mod home;
 mod keyring;
 pub mod npm;
@@ -32,14 +38,21 @@ mod page;
 mod person;
 mod programs;
 mod proxy;
+#[cfg(target_os = "linux")]
+mod question;
 pub mod raw;
 mod record;
 mod sandbox;
+#[cfg(target_os = "linux")]
+mod screen;
 mod session;
 mod sign_in;
 mod sources;
 mod test_ca;
+#[cfg(target_os = "linux")]
+mod tray_host;
 pub mod wait;
+pub mod webdriver;
 #[cfg(unix)]
 mod window;
 
@@ -47,20 +60,31 @@ pub use agent::Agent;
 pub use browser::Browser;
 #[cfg(target_os = "linux")]
 pub use cable::Cable;
+#[cfg(unix)]
+pub use client::Client;
+#[cfg(target_os = "linux")]
+pub use desktop::{Desktop, Window, XdgOpen};
 pub use home::{Home, SETTINGS, Said, policy_for};
 pub use keyring::KeyringItem;
 pub use oidc_provider::{Event, OidcProvider};
 pub use page::Page;
 pub use person::{Landing, Person, Redirect};
-pub use programs::{Build, Programs, artifacts, workspace};
+pub use programs::{Build, Programs, artifacts, guarded_desktop_app, workspace};
 pub use proxy::Proxy;
+#[cfg(target_os = "linux")]
+pub use question::{Choice, Question};
 #[cfg(target_os = "linux")]
 pub use record::peak_memory;
 pub use sandbox::{Request, Sandbox};
+#[cfg(target_os = "linux")]
+pub use screen::{Patch, Picture, XWindow, screenshots};
 pub use session::Session;
 pub use sign_in::SignIn;
 pub use sources::{kept_files, sources};
 pub use test_ca::{Certificate, TestCa};
+#[cfg(target_os = "linux")]
+pub use tray_host::{Entry, TrayHost, TrayItem};
+pub use webdriver::{WebDriver, keys};
 #[cfg(unix)]
 pub use window::{Shown, Stage};
 

@@ -39,7 +39,7 @@ impl OidcProvider {
         Self::start_with(&json!({}))
     }
 
-    /// The same with `{"accessTtl": 30, "format": "opaque", "cert": FILE, "key": FILE}`.
+    /// The same with `{"accessTtl": 30, "format": "opaque", "cert": FILE, "key": FILE, "email": TEXT}`.
     pub fn start_with(options: &Value) -> OidcProvider {
         let place = npm::install("oidc-provider");
         npm::copy(&workspace().join("tests/oidc-provider"), &place, "server.mjs");

@@ -46,24 +46,58 @@ impl Programs {
 }
 
 fn shipped() -> Programs {
-    let place = target().join("dist");
-    let program = |name: &str| {
-        let program = place.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-        assert!(program.exists(), "no {}: run scripts/build first", program.display());
-        program
-    };
     Programs {
-        command: program("mcp-login"),
-        agent: program("mcp-login-agent"),
-        sandbox: program("mcp-login-sandbox"),
+        command: shipped_program("mcp-login"),
+        agent: shipped_program("mcp-login-agent"),
+        sandbox: shipped_program("mcp-login-sandbox"),
     }
+}
+
+fn shipped_program(name: &str) -> PathBuf {
+    let program = target().join("dist").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(program.exists(), "no {}: run scripts/build first", program.display());
+    program
+}
+
+/// The desktop app, built once a test program. It lies apart from the others: an agent that finds it beside itself asks the
+/// person in a window, which most tests do not want. See [`crate::Home::with_desktop`].
+pub(crate) fn desktop_app() -> &'static Path {
+    static APP: OnceLock<PathBuf> = OnceLock::new();
+    APP.get_or_init(|| {
+        if is_release() {
+            return shipped_program("mcp-login-desktop");
+        }
+        let place = artifacts().join("desktop");
+        fs::create_dir_all(&place).expect("the target directory is writable");
+        let _turn = turn();
+        build(&place, "mcp-login-desktop", &[])
+    })
+}
+
+/// The same with its own crate built as it is released: with what a debug build leaves out, and without what tests need. A
+/// whole release build would prove no more of it, and take ten times as long.
+pub fn guarded_desktop_app() -> &'static Path {
+    static APP: OnceLock<PathBuf> = OnceLock::new();
+    APP.get_or_init(|| {
+        let place = artifacts().join("desktop-guarded");
+        fs::create_dir_all(&place).expect("the target directory is writable");
+        let _turn = turn();
+        let guarded = "profile.dev.package.mcp-login-desktop.debug-assertions=false";
+        build(&place, "mcp-login-desktop", &["--config", guarded])
+    })
+}
+
+/// Until it is dropped, no other test program builds.
+pub(crate) fn turn() -> File {
+    let turn = File::create(artifacts().join("lock")).expect("the target directory is writable");
+    turn.lock().expect("a lock on the target directory");
+    turn
 }
 
 fn make(name: &str, agent_features: &[&str]) -> Programs {
     let place = artifacts().join(name);
     fs::create_dir_all(&place).expect("the target directory is writable");
-    let turn = File::create(artifacts().join("lock")).expect("the target directory is writable");
-    turn.lock().expect("a lock on the target directory");
+    let _turn = turn();
     Programs {
         command: build(&place, "mcp-login", &[]),
         agent: build(&place, "mcp-login-agent", agent_features),

@@ -6,8 +6,12 @@ use std::time::{Duration, Instant};
 pub const LONG: Duration = Duration::from_secs(60);
 
 /// Asks until there is an answer. Panics after [`LONG`], naming what did not come.
+#[track_caller]
 pub fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
-    within(LONG, ask).unwrap_or_else(|| panic!("waited {LONG:?} in vain for {what}"))
+    match within(LONG, ask) {
+        Some(answer) => answer,
+        None => panic!("waited {LONG:?} in vain for {what}"),
+    }
 }
 
 /// Asks until there is an answer or the time is over.

@@ -1,0 +1,77 @@
+//! What the window costs: from its start to its icon in the tray, and the memory of app, webview and agent.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use mcp_login_tests::{Desktop, TrayHost, wait};
+
+use crate::report::{Report, Verdict};
+use crate::stats::Series;
+
+/// Starts to the tray: each takes as long as a whole toolkit needs.
+const STARTS: usize = 9;
+/// What is loaded at the start is let go of again; and ten seconds after its window the app starts anew, to give all of it back.
+const SETTLE: Duration = Duration::from_secs(15);
+
+pub(crate) fn run(report: &mut Report) {
+    let desktop = Desktop::start(&[]);
+    let panel = TrayHost::start(&desktop.session);
+    let mut first = Series::default();
+    let mut series = Series::default();
+    for round in 0..STARTS {
+        let begun = Instant::now();
+        let mut app = desktop.start_app(&["--background"]);
+        panel.item();
+        if round == 0 {
+            first.push(begun.elapsed())
+        } else {
+            series.push(begun.elapsed())
+        }
+        app.terminate();
+        wait::until("the icon to go", || (panel.count() == 0).then_some(()));
+    }
+    report.row("`mcp-login-desktop --background`: start to tray", "", &series.text(), Verdict::Shown);
+    report.row("… the first, which starts the agent, too", "", &first.text(), Verdict::Shown);
+
+    let mut app = desktop.start_app(&["--background"]);
+    panel.item();
+    std::thread::sleep(SETTLE);
+    let agent = desktop.home.agents().first().map_or(f64::NAN, |&agent| mebibytes(&[agent]));
+    report.row("memory (PSS): agent", "", &format!("{agent:.0} MiB"), Verdict::Shown);
+    let tray = mebibytes(&family(app.id()));
+    report.row("… app in the tray, no window", "", &format!("{tray:.0} MiB"), Verdict::Shown);
+    app.terminate();
+
+    let mut app = desktop.start_app(&[]);
+    let window = desktop.session.window_of(app.id());
+    wait::until("something in the window", || {
+        desktop.session.picture(&window).filter(|picture| !picture.is_blank())
+    });
+    std::thread::sleep(SETTLE);
+    let open = mebibytes(&family(app.id()));
+    report.row("… app with its window, webview included", "", &format!("{open:.0} MiB"), Verdict::Shown);
+    desktop.session.close(&window);
+    std::thread::sleep(SETTLE);
+    let closed = mebibytes(&family(app.id()));
+    report.row("… after the window was closed", "", &format!("{closed:.0} MiB"), Verdict::Shown);
+    app.terminate();
+}
+
+/// A process with all that it started.
+fn family(id: u32) -> Vec<u32> {
+    let mut all = vec![id];
+    let mut at = 0;
+    while let Some(&parent) = all.get(at) {
+        for thread in fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten() {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            all.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        }
+        at += 1;
+    }
+    all
+}
+
+/// Their proportional share of memory.
+fn mebibytes(processes: &[u32]) -> f64 {
+    processes.iter().map(|&id| crate::memory::kilobytes(id, "smaps_rollup", "Pss:")).sum::<f64>() / 1024.0
+}
