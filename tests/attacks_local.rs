@@ -10,12 +10,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use mcp_login_tests::raw::Local;
-use mcp_login_tests::{Agent, Home, SETTINGS, Said, Sandbox, peak_memory, policy_for, wait};
+use mcp_login_tests::{Agent, Home, SETTINGS, Said, Sandbox, peak_memory, place, policy_for, wait};
 use serde_json::{Value, json};
-
-fn mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("our own file");
-}
 
 /// The agent still answers, and it is the same one.
 #[track_caller]
@@ -198,7 +194,7 @@ fn decisions_from_a_program() {
         }
         // Nor from a program that only has our name, or only claims it.
         let copy = home.path("bin/mcp-login");
-        fs::copy(&home.programs().command, &copy).expect("a copy");
+        place::program(&home.programs().command, &copy);
         let mut hello = Local::connect(&home);
         hello.result("hello", &json!({ "client": "mcp-login", "version": "9", "protocol": 1 }));
         assert_eq!(
@@ -252,7 +248,7 @@ fn a_program_in_the_place_of_an_approved_one() {
     home.write_policy("");
     home.signed_in(sandbox.mcp(), "work");
     let client = home.path("bin/client");
-    place(&client);
+    own_program(&client);
     ask_through(&home, &client).exits(4);
     let pending = Local::connect(&home).result("approval.list", &json!({}))["pending"][0].clone();
     assert_eq!(pending["subject"]["program"], client.display().to_string(), "{pending}");
@@ -266,7 +262,7 @@ fn a_program_in_the_place_of_an_approved_one() {
     // The same bytes at the same path, and yet another file; then a link to what was approved before.
     let kept = home.path("bin/kept");
     fs::rename(&client, &kept).expect("our own file");
-    place(&client);
+    own_program(&client);
     ask_through(&home, &client).exits(4);
     fs::remove_file(&client).expect("our own file");
     symlink("/usr/bin/timeout", &client).expect("a link");
@@ -277,9 +273,9 @@ fn a_program_in_the_place_of_an_approved_one() {
 
 /// A program of the person's own that starts what it is told to and stays above it: not a shell, and by its name no
 /// wrapper. Others may write it, so that not even a test as root makes it the system's.
-fn place(path: &Path) {
-    fs::copy("/usr/bin/timeout", path).expect("coreutils");
-    mode(path, 0o775);
+fn own_program(path: &Path) {
+    place::program(Path::new("/usr/bin/timeout"), path);
+    place::mode(path, 0o775);
 }
 
 fn ask_through(home: &Home, client: &Path) -> Said {
@@ -292,7 +288,7 @@ fn a_socket_directory_that_is_not_ours() {
     let home = Home::new();
     let run = home.path("run");
     for wrong in [0o755, 0o777, 0o710, 0o701] {
-        mode(&run, wrong);
+        place::mode(&run, wrong);
         let said = home.run(&["list", "--json"]).exits(8);
         assert_eq!(said.error()["code"], "run_directory_unsafe", "{wrong:o}");
         assert!(said.stderr.contains("run"), "{}", said.stderr);
@@ -303,7 +299,7 @@ fn a_socket_directory_that_is_not_ours() {
         );
     }
     assert_eq!(home.agents(), Vec::<u32>::new(), "an agent was left there");
-    mode(&run, 0o700);
+    place::mode(&run, 0o700);
     // A link, to a directory that would be fine.
     let real = home.path("real");
     fs::rename(&run, &real).expect("our own directory");
@@ -452,7 +448,7 @@ fn a_policy_with_a_mistake() {
     }
     // One that others may write says nothing.
     home.write_policy(&policy);
-    mode(&home.path("config/policy.toml"), 0o666);
+    place::mode(&home.path("config/policy.toml"), 0o666);
     home.signed_in(sandbox.mcp(), "work");
     home.run(&["token", "work"]).exits(4);
 }

@@ -3,9 +3,8 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
-use mcp_login_tests::{Home, Sandbox};
+use mcp_login_tests::{Home, Sandbox, place};
 use serde_json::Value;
 use url::{Host, Url};
 
@@ -90,8 +89,7 @@ fn watch_arguments(home: &Home) {
     let file = home.path("bin/xdg-open");
     let script =
         format!("#!/bin/sh\n{{ printf '%s\\0' \"$#\" \"$@\"; }} >>'{}'\n", home.path("arguments").display());
-    fs::write(&file, script).expect("the stand-in is written");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("it may run");
+    place::script(&file, &script);
 }
 
 /// Every start of the browser: its arguments.

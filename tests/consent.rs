@@ -3,13 +3,12 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use mcp_login_tests::child::{Running, signal};
 use mcp_login_tests::raw::Local;
-use mcp_login_tests::{Agent, Home, SETTINGS, Said, Sandbox, Stage, wait};
+use mcp_login_tests::{Agent, Home, SETTINGS, Said, Sandbox, Stage, place, wait};
 use serde_json::{Value, json};
 
 fn stand_in() -> &'static Path {
@@ -42,10 +41,9 @@ fn finish(command: Running) -> Said {
 
 /// A program of the person's own that runs what a shell runs, and by its name is no shell. Others may write it, so that not
 /// even a test as root makes it the system's.
-fn place(path: &Path) {
-    let shell = fs::canonicalize("/bin/sh").expect("a shell");
-    fs::copy(shell, path).expect("a copy");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o775)).expect("our own file");
+fn own_shell(path: &Path) {
+    place::program(&fs::canonicalize("/bin/sh").expect("a shell"), path);
+    place::mode(path, 0o775);
 }
 
 /// `mcp-login token work`, started by a program.
@@ -207,7 +205,7 @@ fn a_program_that_changed_on_disk_is_asked_about_again() {
     let sandbox = Sandbox::start();
     let (home, stage) = house(&sandbox);
     let client = home.path("bin/client");
-    place(&client);
+    own_shell(&client);
     let command = through(&home, &client);
     let mut window = stage.window();
     let question = window.question();
@@ -219,7 +217,7 @@ fn a_program_that_changed_on_disk_is_asked_about_again() {
 
     // The same bytes in another file.
     fs::rename(&client, home.path("bin/kept")).expect("our own file");
-    place(&client);
+    own_shell(&client);
     let command = through(&home, &client);
     let mut window = stage.window();
     let question = window.question();
@@ -242,7 +240,7 @@ fn a_copied_interpreter_brings_no_approval_along() {
     let sandbox = Sandbox::start();
     let (home, stage) = house(&sandbox);
     let ask = |client: PathBuf| {
-        place(&client);
+        own_shell(&client);
         let command = through(&home, &client);
         let mut window = stage.window();
         let question = window.question();
@@ -274,7 +272,7 @@ fn a_program_that_is_gone_before_the_answer_gets_none() {
     let sandbox = Sandbox::start();
     let (home, stage) = house(&sandbox);
     let client = home.path("bin/client");
-    place(&client);
+    own_shell(&client);
     let (out, err) = (home.path("person/out"), home.path("person/err"));
     let line = format!(
         "'{}' token work --json >'{}' 2>'{}' & wait",

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use crate::child::Running;
 use crate::home::Home;
+use crate::place;
 use crate::programs::{artifacts, workspace};
 
 /// Such a program's file.
@@ -58,9 +59,8 @@ impl Client {
 
 /// Others may write it, so that not even a test as root makes it a program of the system's, which may change.
 fn put(from: &Path, to: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::copy(from, to).expect("the program is copied");
-    fs::set_permissions(to, fs::Permissions::from_mode(0o775)).expect("our own file");
+    place::program(from, to);
+    place::mode(to, 0o775);
 }
 
 fn compiled() -> &'static Path {

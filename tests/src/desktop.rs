@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::browser::{self, Browser};
 use crate::child::{self, Running};
 use crate::home::Home;
+use crate::place;
 use crate::programs::desktop_app;
 use crate::session::Session;
 use crate::wait;
@@ -203,8 +204,7 @@ impl Desktop {
         let program = self.home.path("person/other-app");
         let got = self.home.path("person/other-app.got");
         let script = format!("#!/bin/sh\nprintf '%s\\n' \"$1\" >>'{}'\n", got.display());
-        fs::write(&program, script).expect("a program is written");
-        executable(&program);
+        place::script(&program, &script);
         self.install_entry(
             "other-app",
             &format!("{} %u", program.display()),
@@ -339,10 +339,4 @@ fn processes() -> impl Iterator<Item = u32> {
 fn parent(id: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok())
-}
-
-/// Lets a file be started.
-pub(crate) fn executable(file: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).expect("our own file");
 }

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::child::Running;
 use crate::programs::{Build, Programs};
-use crate::{SignIn, wait};
+use crate::{SignIn, place, wait};
 
 /// The settings that tests start with: no keychain is touched unless a test asks for one.
 pub const SETTINGS: &str = "vault = \"memory\"\n";
@@ -61,14 +61,12 @@ impl Home {
     /// to be asked. No program may use an account.
     pub fn with_desktop(program: &Path) -> Home {
         let mut home = Self::of(Build::Plain);
-        let place = home.path("programs");
-        fs::create_dir(&place).expect("a fresh directory");
+        let programs_dir = home.path("programs");
+        fs::create_dir(&programs_dir).expect("a fresh directory");
         let beside = |from: &Path, name: &str| {
-            let to = place.join(name);
+            let to = programs_dir.join(name);
             // A copy only where the two lie on different disks: the agent is large.
-            fs::hard_link(from, &to)
-                .or_else(|_| fs::copy(from, &to).map(drop))
-                .expect("a program is put in place");
+            fs::hard_link(from, &to).unwrap_or_else(|_| place::program(from, &to));
             to
         };
         let plain = Programs::get(Build::Plain);
@@ -244,13 +242,7 @@ impl Home {
             opened = self.path("opened").display(),
             command = self.programs().command.display(),
         );
-        let file = self.path("bin/xdg-open");
-        fs::write(&file, script).expect("the stand-in for the desktop is written");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("it may run");
-        }
+        place::script(&self.path("bin/xdg-open"), &script);
     }
 }
 
@@ -338,12 +330,5 @@ pub fn policy_for(programs: &[PathBuf]) -> String {
 
 /// Only the person may read it.
 fn private(path: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = if path.is_dir() { 0o700 } else { 0o600 };
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("our own file");
-    }
-    #[cfg(not(unix))]
-    let _ = path;
+    place::mode(path, if path.is_dir() { 0o700 } else { 0o600 });
 }

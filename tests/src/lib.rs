@@ -36,6 +36,7 @@ pub mod npm;
 mod oidc_provider;
 mod page;
 mod person;
+pub mod place;
 mod programs;
 mod proxy;
 #[cfg(target_os = "linux")]

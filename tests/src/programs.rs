@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use crate::place;
+
 /// Where the three programs are. All lie in one directory, as they are installed.
 #[derive(Debug)]
 pub struct Programs {
@@ -153,7 +155,7 @@ fn build(place: &Path, package: &str, features: &[&str]) -> PathBuf {
     if !same(&built, &copy) {
         // Renamed into place: a program that still runs keeps its own file.
         let fresh = place.join(format!("{package}.{}", std::process::id()));
-        fs::copy(&built, &fresh).expect("the program is copied");
+        place::program(&built, &fresh);
         fs::rename(&fresh, &copy).expect("the program is put in place");
     }
     copy
