@@ -1,7 +1,7 @@
 //! Which commands there are at all: each gets a permission of its own, and a window has only those that its file in
 //! `capabilities/` names. Without this list every window could call every command.
 
-/// Kept equal to `generate_handler!` in `src/shell.rs` and `src/consent.rs` by a test there.
+/// Kept equal to what the windows are answered, by a test in `src/shell.rs`.
 const COMMANDS: &[&str] = &[
     "agent_call",
     "subscribe",

@@ -233,3 +233,71 @@ fn answer(app: &AppHandle) {
         windows::open_soon(app, Some("programs"));
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    const BUILD: &str = include_str!("../build.rs");
+    const SETTINGS: &str = include_str!("../tauri.conf.json");
+    /// A window: what it is answered, and what it is permitted.
+    const WINDOWS: &[(&str, &str)] = &[
+        (include_str!("shell.rs"), include_str!("../capabilities/main.json")),
+        (include_str!("consent.rs"), include_str!("../capabilities/consent.json")),
+    ];
+
+    fn between<'a>(text: &'a str, start: &str) -> &'a str {
+        text.split(start).nth(1).unwrap().split(']').next().unwrap()
+    }
+
+    fn handlers(source: &str) -> BTreeSet<String> {
+        let list = between(source, &["generate_handler", "!["].concat());
+        list.split(',').map(|path| path.trim().rsplit("::").next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_window_is_permitted_what_it_is_answered_and_nothing_else() {
+        let mut all = BTreeSet::new();
+        for (source, capability) in WINDOWS {
+            let capability: Value = serde_json::from_str(capability).unwrap();
+            let permitted: BTreeSet<String> = capability["permissions"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|permission| {
+                    permission.as_str().unwrap().strip_prefix("allow-").unwrap().replace('-', "_")
+                })
+                .collect();
+            assert_eq!(permitted, handlers(source));
+            assert!(
+                capability.get("remote").is_none() && capability["windows"].as_array().unwrap().len() == 1
+            );
+            all.extend(permitted);
+        }
+        let named = between(BUILD, "COMMANDS: &[&str] = &[").split('"').skip(1).step_by(2);
+        assert_eq!(named.map(str::to_owned).collect::<BTreeSet<_>>(), all);
+    }
+
+    #[test]
+    fn the_pages_have_no_way_out() {
+        let settings: Value = serde_json::from_str(SETTINGS).unwrap();
+        let security = &settings["app"]["security"];
+        let policy = security["csp"].as_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; "));
+        for word in ["unsafe", "*", "https:", "frame-src", "asset:"] {
+            assert!(!policy.contains(word), "{word}");
+        }
+        for none in ["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"] {
+            assert!(policy.contains(none), "{none}");
+        }
+        assert_eq!(security["freezePrototype"], true);
+        assert_eq!(
+            settings["app"]["windows"].as_array().unwrap().len(),
+            0,
+            "windows are made in code, with their guards"
+        );
+    }
+}
