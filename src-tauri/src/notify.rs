@@ -126,7 +126,7 @@ pub(crate) fn show(app: &AppHandle, note: Note) {
 fn introduce(notification: &mut notify_rust::Notification) {
     // as the package calls icon and desktop entry; without the package there is no icon
     notification.icon(identity::DESKTOP_NAME);
-    notification.hint(notify_rust::Hint::DesktopEntry("MCP Login".to_owned()));
+    notification.hint(notify_rust::Hint::DesktopEntry(identity::COMMAND_NAME.to_owned()));
 }
 
 /// Under which name the system shows it: else it would be the Finder's.
