@@ -5,9 +5,9 @@ use crate::desktop::Desktop;
 use crate::screen::{Patch, XWindow};
 use crate::wait;
 
-/// The accent of the light theme (ui/css/base.css): of all in the window only the button "Allow" is a field of it, and only
+/// The accent of the light theme and of the dark one (ui/css/base.css): of all in the window only the button "Allow" is a field of it, and only
 /// when it is alive; before, it is pale.
-const ALLOW: [u8; 3] = [0x0b, 0x6e, 0x69];
+const ALLOW: [[u8; 3]; 2] = [[0x0b, 0x6e, 0x69], [0x4f, 0xc3, 0xb8]];
 
 /// A question that is shown.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Question<'_> {
     fn looked_for(&self) -> Option<Patch> {
         let picture = self.desktop.session.picture(&self.window)?;
         let (right, low) = (picture.width / 2, picture.height * 3 / 4);
-        let found = picture.patches(ALLOW).into_iter().find(|patch| patch.width > 40 && patch.height > 16)?;
-        (found.x > right && found.y > low).then_some(found)
+        let mut fields = ALLOW.iter().flat_map(|&accent| picture.patches(accent));
+        fields.find(|field| field.width > 40 && field.height > 16 && field.x > right && field.y > low)
     }
 }
