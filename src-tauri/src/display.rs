@@ -2,23 +2,11 @@
 
 use std::collections::BTreeMap;
 
-/// What a window needs to find its display, its bus and its language; the agent takes no others.
-const VARIABLES: &[&str] = &[
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "XAUTHORITY",
-    "XDG_RUNTIME_DIR",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "XDG_CURRENT_DESKTOP",
-    "XDG_SESSION_TYPE",
-    "LANG",
-    "LC_ALL",
-    "GDK_BACKEND",
-];
+use mcp_login_ipc::api::SESSION_VARIABLES;
 
-/// Those of them that are set here.
+/// What a window needs to find its display, its bus and its language, as far as it is set here.
 pub(crate) fn variables() -> BTreeMap<String, String> {
-    VARIABLES
+    SESSION_VARIABLES
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok().filter(|v| !v.is_empty())?)))
         .collect()
