@@ -206,8 +206,10 @@ fn a_released_app_refuses_to_be_driven() {
     let app = guarded_desktop_app();
     for driver in ["TAURI_WEBVIEW_AUTOMATION", "WEBKIT_INSPECTOR_SERVER"] {
         for arguments in [&[][..], &["--background"], &["--consent"]] {
-            let said = Said::of(desktop.home.program(app).args(arguments).env(driver, "127.0.0.1:1"));
-            let said = said.exits(2);
+            let mut command = desktop.home.program(app);
+            command.args(arguments).env(driver, "127.0.0.1:1");
+            // One that starts all the same is not waited for without end.
+            let said = finish(Running::start("mcp-login-desktop", &mut command)).exits(2);
             assert!(said.stderr.contains(driver), "{}", said.stderr);
         }
     }

@@ -71,7 +71,9 @@ fn go(window: &Window, view: &str) {
 fn choose(window: &Window, account: &str) {
     go(window, "accounts");
     let script = "for (const row of document.querySelectorAll('[data-row^=\"account/\"]'))
-        if (row.innerText.includes(arguments[0])) { row.click(); return true; } return false;";
+        for (const name of row.querySelectorAll('bdi'))
+            if (name.textContent === arguments[0]) { row.click(); return true; }
+        return false;";
     wait::until(account, || (window.run(script, &json!([account])) == json!(true)).then_some(()));
     window.find(".detail");
 }
