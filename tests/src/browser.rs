@@ -44,7 +44,7 @@ impl Browser {
         let profile =
             tempfile::Builder::new().prefix("mcp-login-browser-").tempdir().expect("a temporary directory");
         prefer(profile.path(), &[origin]);
-        let driver = Driver::chromium(home.program(find(&["chromedriver"], "chromium-driver")));
+        let driver = driver(home);
         let mut flags = flags(profile.path());
         flags.push("--headless".to_owned());
         let options = json!({ "binary": chromium(), "args": flags });
@@ -60,7 +60,7 @@ impl Browser {
             let said = fs::read_to_string(profile.join("DevToolsActivePort")).ok()?;
             said.lines().next()?.parse::<u16>().ok()
         });
-        let driver = Driver::chromium(home.program(find(&["chromedriver"], "chromium-driver")));
+        let driver = driver(home);
         let options = json!({ "debuggerAddress": format!("127.0.0.1:{port}") });
         let window = driver.session(&json!({ "goog:chromeOptions": options }));
         let window = window.unwrap_or_else(|error| panic!("no browser: {error}"));
@@ -115,6 +115,10 @@ impl Drop for Browser {
         self.window.close();
         self.driver.running().terminate();
     }
+}
+
+fn driver(home: &Home) -> Driver {
+    Driver::start("chromedriver", || home.program(find(&["chromedriver"], "chromium-driver")))
 }
 
 /// What every Chromium of ours is started with.

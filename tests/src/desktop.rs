@@ -99,7 +99,7 @@ impl Desktop {
     /// The same with arguments.
     #[track_caller]
     pub fn open_window_with(&self, arguments: &[&str]) -> Window {
-        let driver = Driver::webkit(|| {
+        let driver = Driver::start("WebKitWebDriver", || {
             let mut command = self.home.program(browser::find(&["WebKitWebDriver"], "webkit2gtk-driver"));
             command.env("TAURI_WEBVIEW_AUTOMATION", "true");
             command

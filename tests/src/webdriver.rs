@@ -46,24 +46,16 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// chromedriver finds a free port itself, and says which.
-    pub(crate) fn chromium(mut command: Command) -> Driver {
-        let running = Running::start("chromedriver", command.arg("--port=0"));
-        let port = running.line_with(|line| {
-            line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok()
-        });
-        Driver { running, address: format!("http://127.0.0.1:{port}") }
-    }
-
-    /// WebKitWebDriver must be told a port. Another program may take it first: then the next one is tried.
-    pub(crate) fn webkit(command: impl Fn() -> Command) -> Driver {
+    /// Starts one at a free port. Another program may take the port first (chromedriver, that could look for one itself, wants
+    /// it twice, for IPv4 and IPv6): then the next one is tried.
+    pub(crate) fn start(name: &str, command: impl Fn() -> Command) -> Driver {
         let http = crate::http_client(|client| client);
         for _ in 0..8 {
             let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
             let port = free.expect("a free port").port();
-            let mut running = Running::start("WebKitWebDriver", command().arg(format!("--port={port}")));
+            let mut running = Running::start(name, command().arg(format!("--port={port}")));
             let address = format!("http://127.0.0.1:{port}");
-            let up = wait::until("WebKitWebDriver", || {
+            let up = wait::until(name, || {
                 if running.ended().is_some() {
                     return Some(false);
                 }
@@ -74,7 +66,7 @@ impl Driver {
                 return Driver { running, address };
             }
         }
-        panic!("WebKitWebDriver found no port")
+        panic!("{name} found no port")
     }
 
     /// A new session; `Err` says why there is none.
