@@ -99,14 +99,23 @@ impl Desktop {
     /// The same with arguments.
     #[track_caller]
     pub fn open_window_with(&self, arguments: &[&str]) -> Window {
-        let driver = Driver::start("WebKitWebDriver", || {
-            let mut command = self.home.program(browser::find(&["WebKitWebDriver"], "webkit2gtk-driver"));
-            command.env("TAURI_WEBVIEW_AUTOMATION", "true");
-            command
-        });
         let options = json!({ "binary": self.program(), "args": arguments });
-        let page = driver.session(&json!({ "webkitgtk:browserOptions": options }));
-        let page = page.unwrap_or_else(|error| panic!("the window does not open: {error}"));
+        let options = json!({ "webkitgtk:browserOptions": options });
+        // An app that is about to end still has the lock of the first one; the one that is started then raises it and goes,
+        // and the driver waits in vain for a window.
+        let mut tries = 0;
+        let (driver, page) = loop {
+            let driver = Driver::start("WebKitWebDriver", || {
+                let mut command = self.home.program(browser::find(&["WebKitWebDriver"], "webkit2gtk-driver"));
+                command.env("TAURI_WEBVIEW_AUTOMATION", "true");
+                command
+            });
+            tries += 1;
+            match driver.session(&options) {
+                Ok(page) => break (driver, page),
+                Err(error) => assert!(tries < 3, "the window does not open: {error}"),
+            }
+        };
         let window = Window { driver, page };
         window.find("body");
         window.run(LISTEN, &json!([]));
