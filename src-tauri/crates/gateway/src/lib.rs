@@ -19,4 +19,7 @@ mod fault;
 mod frame;
 mod inlet;
 mod outlet;
+mod scan;
+mod splice;
 mod sse;
+mod tools;
