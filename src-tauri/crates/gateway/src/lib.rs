@@ -22,4 +22,6 @@ mod outlet;
 mod scan;
 mod splice;
 mod sse;
+#[cfg(test)]
+mod testing;
 mod tools;

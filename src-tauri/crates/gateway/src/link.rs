@@ -15,6 +15,8 @@ mod stateless;
 mod stream;
 mod streamable;
 mod table;
+#[cfg(test)]
+mod tests;
 mod up;
 
 use std::collections::VecDeque;
@@ -191,7 +193,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             tokio::select! {
                 input = inlet.next() => match input {
                     Ok(Input::Line(line, permit)) => {
-                        if self.take(line, permit, &work, &mut waiting).await.is_err() {
+                        if self.take(line, permit, &mut work, &mut waiting).await.is_err() {
                             return Ended::ClientDeaf;
                         }
                     }
@@ -214,11 +216,11 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 },
                 Some(task) = todo.recv() => work.push(self.task(task)),
             }
-            self.launch(&work, &mut waiting, &mut in_flight);
+            self.launch(&mut work, &mut waiting, &mut in_flight);
         }
         let last = async {
             while in_flight > 0 || !waiting.is_empty() {
-                self.launch(&work, &mut waiting, &mut in_flight);
+                self.launch(&mut work, &mut waiting, &mut in_flight);
                 tokio::select! {
                     Some(landed) = work.next(), if !work.is_empty() => match landed {
                         Ok(Landed::Request) => in_flight -= 1,
@@ -244,7 +246,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
     /// Lets as many requests go as may.
     fn launch<'l>(
         &'l self,
-        work: &FuturesUnordered<Work<'l>>,
+        work: &mut FuturesUnordered<Work<'l>>,
         waiting: &mut VecDeque<Request>,
         in_flight: &mut usize,
     ) {
@@ -266,7 +268,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         &'l self,
         line: Bytes,
         permit: Option<Permit>,
-        work: &FuturesUnordered<Work<'l>>,
+        work: &mut FuturesUnordered<Work<'l>>,
         waiting: &mut VecDeque<Request>,
     ) -> Result<(), Gone> {
         let permit = permit.map(Arc::new);
@@ -311,7 +313,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         &'l self,
         frame: &Frame<'_>,
         bytes: Bytes,
-        work: &FuturesUnordered<Work<'l>>,
+        work: &mut FuturesUnordered<Work<'l>>,
         waiting: &mut VecDeque<Request>,
     ) {
         let Some(id) = frame.params.and_then(request::cancelled) else { return };
