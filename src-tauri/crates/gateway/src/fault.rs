@@ -9,6 +9,9 @@ use crate::token_source::Denied;
 /// asks of new ones; what happened is in `data.code`.
 const OURS: i64 = -31_000;
 
+/// JSON-RPC 2.0 §5.1.
+const METHOD_NOT_FOUND: i64 = -32_601;
+
 /// Why a request gets no answer from the server.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
@@ -33,6 +36,20 @@ pub enum Fault {
     /// The answer ended before the request was answered.
     #[error("the server's answer ended before it was complete")]
     CutOff(Executed),
+    /// HTTP+SSE: the server names an address on another origin.
+    #[error("the server wants messages, and with them the token, at another server's address")]
+    ForeignEndpoint,
+    /// A request with this id is under way.
+    #[error("a request with this id is already under way")]
+    SameId,
+    /// The client speaks one form of MCP and the server the other, and this has no counterpart there.
+    #[error("{method:?} cannot be translated: the server speaks {speaks}")]
+    NotTranslated {
+        /// What the client asked for.
+        method: String,
+        /// The revisions that the server speaks.
+        speaks: &'static str,
+    },
     /// More requests wait than a link holds.
     #[error("too many requests at a time")]
     Crowded,
@@ -58,6 +75,9 @@ impl Fault {
             Fault::Refused => "server_refuses",
             Fault::Scope => "more_scopes",
             Fault::Status(_) | Fault::NoMessage => "odd_answer",
+            Fault::ForeignEndpoint => "foreign_endpoint",
+            Fault::SameId => "same_id",
+            Fault::NotTranslated { .. } => "not_translated",
             Fault::Crowded => "busy",
         }
     }
@@ -75,6 +95,9 @@ impl Fault {
             Fault::Status(_) | Fault::NoMessage => {
                 "Try again; if it stays so, tell those who run the server.".into()
             }
+            Fault::ForeignEndpoint => "Tell those who run the server; nothing was sent there.".into(),
+            Fault::SameId => "Use each id once.".into(),
+            Fault::NotTranslated { .. } => "Use a client that speaks the same revision as the server.".into(),
             Fault::Crowded => "Try again when others are answered.".into(),
         }
     }
@@ -82,7 +105,7 @@ impl Fault {
     /// The error answer to the request with this id, as JSON.
     pub(crate) fn answer(&self, id: &str) -> Vec<u8> {
         let error = json!({
-            "code": OURS,
+            "code": if matches!(self, Fault::NotTranslated { .. }) { METHOD_NOT_FOUND } else { OURS },
             "message": format!("MCP Login: {self}. {}", self.next()),
             "data": {"code": self.code(), "next": self.next(), "from": "mcp-login"},
         });

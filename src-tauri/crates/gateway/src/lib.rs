@@ -19,4 +19,9 @@ mod fault;
 mod frame;
 mod inlet;
 mod outlet;
+mod scan;
+mod splice;
 mod sse;
+#[cfg(test)]
+mod testing;
+mod tools;

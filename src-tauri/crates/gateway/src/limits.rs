@@ -38,3 +38,14 @@ impl Default for Limits {
         }
     }
 }
+
+/// A share of [`Limits::total`], given back when it is dropped.
+pub(crate) type Permit = tokio::sync::OwnedSemaphorePermit;
+
+impl Limits {
+    /// A share for so many bytes more, if there is one.
+    pub(crate) fn share(&self, bytes: usize) -> Option<Permit> {
+        let units = u32::try_from(bytes.div_ceil(PERMIT)).ok()?;
+        self.total.clone().try_acquire_many_owned(units).ok()
+    }
+}

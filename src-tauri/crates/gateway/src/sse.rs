@@ -94,6 +94,11 @@ impl Sse {
         self.event
     }
 
+    /// The stream broke off and goes on elsewhere: what was half read is void, what was said about resuming holds.
+    pub(crate) fn interrupted(&mut self) {
+        *self = Self { last_id: self.last_id.take(), retry: self.retry, ..Self::new() };
+    }
+
     /// The next part of the chunk, which shrinks by it; `None` when it is used up.
     pub(crate) fn next<'c>(&mut self, chunk: &mut &'c [u8]) -> Option<Part<'c>> {
         while let Some(&byte) = chunk.first() {
