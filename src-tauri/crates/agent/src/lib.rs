@@ -5,6 +5,7 @@ pub mod admission;
 pub mod approvals;
 pub mod audit;
 pub mod consent;
+pub mod door;
 pub mod events;
 #[cfg(windows)]
 mod exclusive;

@@ -10,6 +10,7 @@ use crate::clock::{Clock, Moment};
 use crate::config::ApprovalsChoice;
 use crate::consent::{Consent, Unshown};
 use crate::core::Core;
+use crate::door::HttpDoor;
 use crate::events::{self, Audience};
 use crate::fetch::Want;
 use crate::gateway::{Gateway, Granted};
@@ -183,6 +184,8 @@ pub struct Doors {
     pub gateway: Gateway,
     /// Tokens of header helpers.
     pub helpers: Helpers,
+    /// The HTTP door.
+    pub door: HttpDoor,
     /// Goes up when somebody wants to see the app's window.
     pub wanted: watch::Sender<u64>,
     /// Unix seconds.
@@ -291,6 +294,16 @@ impl Doors {
             // A connection that can become one is taken out before, in `serve`.
             Request::GatewayOpen(_) => Err(Fault::new(Code::LinkBusy)),
             Request::GatewayList(_) => Ok(envelope::write_result(id, &self.gateway_list())),
+            Request::DoorStatus(_) => Ok(envelope::write_result(id, &self.door_status())),
+            Request::DoorSet(params) => {
+                self.door_set(peer, params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::DoorMakeKey(params) => {
+                self.door_make_key(peer, params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::DoorForgetKey(params) => {
+                self.door_forget_key(peer, &params).await.map(|r| envelope::write_result(id, &r))
+            }
             Request::Hello(_) => Ok(envelope::write_result(id, &self.welcome())),
             Request::AgentStatus(_) => Ok(envelope::write_result(id, &self.status().await)),
             Request::AccountList(_) => Ok(envelope::write_result(id, &self.account_list())),

@@ -265,6 +265,7 @@ mod tests {
             consent: Consent::new(BesideAgent::new(house.dir.path()), Session::default()),
             gateway: Default::default(),
             helpers: Default::default(),
+            door: crate::door::HttpDoor::load(&house.dir.path().join("data")).unwrap(),
             wanted: watch::channel(0).0,
             started_at: 0,
             instance: "test".into(),

@@ -64,6 +64,7 @@ async fn play() -> Play {
         consent: Consent::new(Stage(opened), session),
         gateway: Default::default(),
         helpers: Default::default(),
+        door: crate::door::HttpDoor::load(&house.dir.path().join("data")).unwrap(),
         wanted: watch::channel(0).0,
         started_at: 0,
         instance: "test".into(),
