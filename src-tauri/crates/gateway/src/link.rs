@@ -33,9 +33,8 @@ use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
-use crate::fault::{Executed, Fault};
+use crate::fault::Fault;
 use crate::frame::{self, Frame, Id, Kind};
-use crate::http::HttpFailure;
 use crate::inlet::{Inlet, Input};
 use crate::learnt::Era;
 use crate::limits::{Limits, Permit};
@@ -201,7 +200,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                         let fault = if matches!(input, Ok(Input::NoRoom)) {
                             Fault::Crowded
                         } else {
-                            Fault::Http(HttpFailure::TooLarge, Executed::No)
+                            Fault::TooLong
                         };
                         if self.outlet.line(fault.answer("null")).await.is_err() {
                             return Ended::ClientDeaf;
@@ -218,6 +217,8 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             }
             self.launch(&mut work, &mut waiting, &mut in_flight);
         }
+        // A subscription ends with who wanted it.
+        self.table.end_endless();
         let last = async {
             while in_flight > 0 || !waiting.is_empty() {
                 self.launch(&mut work, &mut waiting, &mut in_flight);
@@ -256,7 +257,8 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         {
             *in_flight += 1;
             let (handle, registration) = AbortHandle::new_pair();
-            self.table.set_abort(&request.id, handle.clone());
+            let endless = request.method == "subscriptions/listen";
+            self.table.set_abort(&request.id, handle.clone(), endless);
             let opens = (request.method == "initialize").then(|| self.session.opens());
             let flight = Abortable::new(self.fly(request, handle, opens), registration);
             work.push(flight.map(|landed| landed.unwrap_or(Ok(Landed::Request))).boxed());

@@ -7,14 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::AbortHandle;
 use serde_json::json;
-use serde_json::value::RawValue;
 use tokio::io::AsyncWrite;
 
 use super::request::Request;
 use super::session::{Mode, Opens};
 use super::{Gone, Landed, Link, Stop, Task};
 use crate::fault::{Executed, Fault};
-use crate::frame::Frame;
 use crate::learnt::{Era, Speaks};
 use crate::upstream::Waiting;
 
@@ -100,8 +98,13 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
     async fn route(&self, request: &Request, waiting: &Waiting, abort: AbortHandle) -> Result<Reply, Stop> {
         match request.era {
             Era::Sessions if request.method == "initialize" => self.initialize(request, waiting).await,
-            Era::Sessions if self.session.mode() == Mode::Down => self.down(request, waiting).await,
             Era::Sessions => {
+                if let Some(epoch) = self.session.is_shut() {
+                    self.renew(epoch, waiting).await?;
+                }
+                if self.session.mode() == Mode::Down {
+                    return self.down(request, waiting).await;
+                }
                 self.in_session(&request.id, &request.method, request.bytes.clone(), waiting).await?;
                 Ok(Reply::Passed)
             }
@@ -137,45 +140,12 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         }
     }
 
-    /// The client's `initialize`: with sessions if the server has them, else translated.
+    /// The client's `initialize`.
     async fn initialize(&self, request: &Request, waiting: &Waiting) -> Result<Reply, Stop> {
         let _turn = self.session.turn.lock().await;
         let params = request.frame().and_then(|frame| frame.params.map(|raw| raw.get().to_owned()));
         let params = params.unwrap_or_else(|| "{}".into());
-        let learnt = self.upstream.learnt();
-        if learnt.lacks(Era::Sessions) {
-            self.session.begin(Mode::Down, Some(params.clone()));
-            match self.discover(&params, waiting).await {
-                Ok(result) => {
-                    return Ok(Reply::Answer(super::streamable::result_answer(&request.id_json, &result)));
-                }
-                Err(Stop::Refused(_)) => learnt.saw(Era::Sessions, Speaks::Yes),
-                Err(stop) => return Err(stop),
-            }
-        }
-        self.session.begin(Mode::Native, Some(params.clone()));
-        let outcome = self.handshake(&request.id, request.bytes.clone(), waiting).await;
-        let refused = match &outcome {
-            Ok(answer) => {
-                let frame = Frame::read(answer).ok_or(Fault::NoMessage)?;
-                if let Some(version) = frame.result.and_then(super::streamable::version) {
-                    self.session.accept(&version, frame.result.map(RawValue::get).unwrap_or_default());
-                    false
-                } else {
-                    frame.error.is_some()
-                }
-            }
-            Err(stop) => matches!(stop, Stop::Refused(_)),
-        };
-        if refused {
-            self.session.begin(Mode::Down, Some(params.clone()));
-            if let Ok(result) = self.discover(&params, waiting).await {
-                learnt.saw(Era::Sessions, Speaks::No);
-                return Ok(Reply::Answer(super::streamable::result_answer(&request.id_json, &result)));
-            }
-            self.session.begin(Mode::Native, Some(params));
-        }
-        outcome.map(Reply::Answer)
+        self.introduce(&request.id, request.bytes.clone(), &params, waiting).await.map(Reply::Answer)
     }
 
     /// Passes on what the client says without asking.

@@ -12,6 +12,7 @@ use super::session::Mode;
 use super::stream::{Origin, Reading};
 use super::streamable::is_events;
 use super::{Gone, Landed, Link, Stop};
+use crate::fault::Fault;
 use crate::upstream::{Patience, Waiting};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -71,10 +72,9 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 }
                 // 405: there is none. 404: the session is gone, and the next request opens another one.
                 Ok(_) => return Ok(Landed::Other),
-                Err(_) => {
-                    answered.await;
-                    continue;
-                }
+                // A server that wants another token for this stream alone would cost a renewal each time.
+                Err(Fault::Refused | Fault::Scope) => return Ok(Landed::Other),
+                Err(_) => answered.await,
             }
             tokio::time::sleep(pause.unwrap_or(Duration::from_secs(1))).await;
         }

@@ -135,12 +135,6 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                     again = true;
                     continue;
                 }
-                // There are servers that answer 401 for a session that they do not know.
-                Err(Fault::Refused) if may_renew => {
-                    renewed = true;
-                    self.renew(epoch, waiting).await?;
-                    continue;
-                }
                 Err(fault) => return Err(fault.into()),
             };
             self.session.answered.notify_waiters();
@@ -273,7 +267,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             ask.at = Some(endpoint);
         }
         match self.upstream.send(&ask, Patience::ForAPerson, &Waiting::default()).await {
-            Ok(response) if response.status().is_success() => drop(self.drain(response).await),
+            Ok(response) if response.status().is_success() => self.drain(response).await,
             Ok(response) => {
                 tracing::debug!(status = response.status().as_u16(), "a notification was refused")
             }
@@ -291,7 +285,13 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         }
         let over_post = async {
             let (ask, ..) = self.post(bytes.clone());
-            let response = self.upstream.send(&ask, Patience::ForAPerson, waiting).await?;
+            let response = match self.upstream.send(&ask, Patience::ForAPerson, waiting).await {
+                // A connection that the server had closed: hello can be said twice.
+                Err(Fault::Http(HttpFailure::Lost, _)) => {
+                    self.upstream.send(&ask, Patience::ForAPerson, waiting).await?
+                }
+                response => response?,
+            };
             if !response.status().is_success() {
                 return Err(Stop::Refused(self.refusal(response).await?));
             }
@@ -314,11 +314,59 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         }
     }
 
+    /// Says the client's `initialize`: with sessions if the server has them, else translated. Begins the mode. The caller holds
+    /// the turn.
+    pub(super) async fn introduce(
+        &self,
+        id: &Id,
+        bytes: Bytes,
+        params: &str,
+        waiting: &Waiting,
+    ) -> Result<Vec<u8>, Stop> {
+        let learnt = self.upstream.learnt();
+        let translated = |result: String| result_answer(&id.to_json(), &result);
+        if learnt.lacks(Era::Sessions) {
+            self.session.begin(Mode::Down, Some(params.to_owned()));
+            match self.discover(params, waiting).await {
+                Ok(result) => return Ok(translated(result)),
+                Err(Stop::Refused(_)) => learnt.saw(Era::Sessions, Speaks::Yes),
+                Err(stop) => return Err(stop),
+            }
+        }
+        self.session.begin(Mode::Native, Some(params.to_owned()));
+        let outcome = self.handshake(id, bytes, waiting).await;
+        let refused = match &outcome {
+            Ok(answer) => !self.accepted(answer),
+            Err(stop) => matches!(stop, Stop::Refused(_)),
+        };
+        if refused {
+            self.session.begin(Mode::Down, Some(params.to_owned()));
+            if let Ok(result) = self.discover(params, waiting).await {
+                learnt.saw(Era::Sessions, Speaks::No);
+                return Ok(translated(result));
+            }
+            self.session.begin(Mode::Native, Some(params.to_owned()));
+        }
+        outcome
+    }
+
+    /// Takes what the server chose. False: it refused.
+    fn accepted(&self, answer: &[u8]) -> bool {
+        let result = Frame::read(answer).and_then(|frame| frame.result);
+        let Some((result, version)) = result.and_then(|result| Some((result, version(result)?))) else {
+            return false;
+        };
+        self.session.accept(&version, result.get());
+        true
+    }
+
     /// A new session in place of the one that was seen to be gone.
     pub(super) async fn renew(&self, seen: u64, waiting: &Waiting) -> Result<(), Stop> {
         let _turn = self.session.turn.lock().await;
         if self.session.epoch() != seen {
-            return Ok(());
+            // Somebody else tried.
+            let failed = self.session.is_shut().is_some();
+            return if failed { Err(Fault::CutOff(Executed::No).into()) } else { Ok(()) };
         }
         self.session.forget();
         self.open_again(waiting).await
@@ -326,20 +374,40 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
 
     /// The handshake with what is known of the client. The caller holds the turn.
     pub(super) async fn open_again(&self, waiting: &Waiting) -> Result<(), Stop> {
-        let Some(params) = self.session.state().initialize.clone() else { return Ok(()) };
+        let (mode, params, initialized) = {
+            let state = self.session.state();
+            let Some(params) = state.initialize.clone() else { return Ok(()) };
+            (state.mode, params, state.initialized)
+        };
         let id = self.own_id();
         let bytes =
             format!(r#"{{"jsonrpc":"2.0","id":{},"method":"initialize","params":{params}}}"#, id.to_json());
-        let bounded = tokio::time::timeout(HANDSHAKE, self.handshake(&id, bytes.into(), waiting)).await;
-        self.table.forget(&id);
-        let answer = bounded.map_err(|_| Fault::Http(HttpFailure::Lost, Executed::No))??;
-        let frame = Frame::read(&answer).ok_or(Fault::NoMessage)?;
-        let Some(version) = frame.result.and_then(version) else {
-            let error = frame.error.map(RawValue::get).unwrap_or("{}").to_owned();
-            return Err(Stop::Refused(Refusal { status: 200, body: error_answer("null", &error) }));
+        let opening = async {
+            match mode {
+                Mode::Up => self.handshake(&id, bytes.into(), waiting).await,
+                _ => self.introduce(&id, bytes.into(), &params, waiting).await,
+            }
         };
-        self.session.accept(&version, frame.result.map(RawValue::get).unwrap_or_default());
-        if self.session.state().initialized {
+        let outcome = tokio::time::timeout(HANDSHAKE, opening).await;
+        self.table.forget(&id);
+        {
+            let mut state = self.session.state();
+            state.initialized = initialized;
+            // Until it is seen that it is not.
+            state.shut = !matches!(outcome, Ok(Ok(_)));
+        }
+        let answer = outcome.map_err(|_| Fault::Http(HttpFailure::Lost, Executed::No))??;
+        if self.session.mode() == Mode::Down {
+            if initialized {
+                let _ = self.tasks.send(Task::Subscribe);
+            }
+            return Ok(());
+        }
+        if !self.accepted(&answer) {
+            self.session.state().shut = true;
+            return Err(Stop::Refused(Refusal { status: 200, body: answer }));
+        }
+        if initialized {
             self.say(Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)).await;
             let _ = self.tasks.send(Task::Listen);
         }
@@ -348,19 +416,15 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
 
     /// Takes up a conversation that broke.
     pub(super) async fn revive(&self, resume: Resume) -> Result<super::Landed, super::Gone> {
-        let params =
-            Frame::read(&resume.initialize).and_then(|frame| frame.params.map(|raw| raw.get().to_owned()));
+        let frame = Frame::read(&resume.initialize);
+        let params = frame.and_then(|frame| frame.params.map(|raw| raw.get().to_owned()));
         let _opens = self.session.opens();
         let _turn = self.session.turn.lock().await;
-        let lacks = self.upstream.learnt().lacks(Era::Sessions);
-        self.session.begin(if lacks { Mode::Down } else { Mode::Native }, params.clone());
+        self.session.begin(Mode::Native, params);
         self.session.state().initialized = resume.initialized;
-        let outcome = match params {
-            Some(params) if lacks => self.discover(&params, &Waiting::default()).await.map(drop),
-            _ => self.open_again(&Waiting::default()).await,
-        };
-        if outcome.is_err() {
-            // The next request finds no session, and says what is wrong.
+        self.session.forget();
+        if self.open_again(&Waiting::default()).await.is_err() {
+            // The next request tries again, and says what is wrong.
             tracing::debug!("a conversation could not be taken up yet");
         }
         Ok(super::Landed::Other)

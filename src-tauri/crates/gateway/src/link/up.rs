@@ -7,6 +7,7 @@ use futures_util::future::AbortHandle;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::io::AsyncWrite;
 
@@ -50,6 +51,9 @@ pub(super) fn fall_back(request: &Request) -> Option<Vec<u8>> {
 impl<W: AsyncWrite + Unpin + Send> Link<W> {
     /// Sees to it that there is a session for this client.
     pub(super) async fn open_up(&self, request: &Request, waiting: &Waiting) -> Result<(), Stop> {
+        if let Some(epoch) = self.session.is_shut() {
+            return self.renew(epoch, waiting).await;
+        }
         let _turn = self.session.turn.lock().await;
         if matches!(self.session.mode(), Mode::Up | Mode::Native) {
             return Ok(());
@@ -124,7 +128,8 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
     ) -> Result<Reply, Stop> {
         self.set_log_level(request, waiting).await;
         let (_taker, mut asked) = self.asking.take(request.id.clone());
-        let exchange = self.in_session(&request.id, &request.method, request.bytes.clone(), waiting);
+        let bytes = older(&request.bytes).unwrap_or_else(|| request.bytes.clone());
+        let exchange = self.in_session(&request.id, &request.method, bytes, waiting);
         let mut exchange = std::pin::pin!(self.gather(&request.id, exchange));
         let mut later: Option<Request> = None;
         loop {
@@ -164,7 +169,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 .await;
                 return Ok(Reply::HandedOver);
             };
-            self.table.set_abort(&next.id, abort.clone());
+            self.table.set_abort(&next.id, abort.clone(), false);
             let response = response_in(&next);
             later = Some(next);
             if let Some(answer) = early {
@@ -265,7 +270,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
     }
 
     /// What a notification becomes; `None`: it passes as it is.
-    pub(super) fn notification(&self, frame: &Frame<'_>, text: &[u8], _: Origin<'_>) -> Option<Vec<Vec<u8>>> {
+    pub(super) fn notification(&self, frame: &Frame<'_>, text: &[u8]) -> Option<Vec<Vec<u8>>> {
         #[derive(Default, Deserialize)]
         struct Resource {
             #[serde(default)]
@@ -315,6 +320,17 @@ fn finish(later: Option<Request>, answer: Result<Vec<u8>, Stop>, cached: Cached)
         Err(Stop::Gone) => return Err(Stop::Gone),
     };
     Ok(Reply::Instead(Box::new(later), answer))
+}
+
+/// A request without what only the newer form has in `_meta`: there are servers with sessions that hold it against their headers.
+fn older(bytes: &[u8]) -> Option<Bytes> {
+    let frame = Frame::read(bytes)?;
+    let params = frame.params?.get();
+    let meta = Params::read(frame.params).meta?.get();
+    let mut members: BTreeMap<String, &RawValue> = serde_json::from_str(meta).ok()?;
+    members.retain(|key, _| !key.starts_with("io.modelcontextprotocol/"));
+    let params = splice::set(params, "_meta", &serde_json::to_string(&members).ok()?)?;
+    splice::set(std::str::from_utf8(bytes).ok()?, "params", &params).map(Bytes::from)
 }
 
 /// A result with the members that the newer form asks for.

@@ -233,6 +233,9 @@ async fn discover_is_answered_out_of_initialize() {
     assert_eq!(call, json!({"tools": [], "resultType": "complete"}));
     assert_eq!(scene.ask(&modern(4, "tasks/list", "")).await["error"]["code"], -32_601);
     let seen = scene.seen();
+    let listed =
+        seen.iter().find(|seen| seen.what() == "tools/list" && !seen.header("mcp-session-id").is_empty());
+    assert_eq!(listed.unwrap().json()["params"], json!({"cursor": "c", "_meta": {}}));
     let hello = seen.iter().find(|seen| seen.what() == "initialize").unwrap().json();
     assert_eq!(hello["params"]["protocolVersion"], "2025-11-25");
     assert_eq!(hello["params"]["clientInfo"]["name"], "new");
@@ -385,7 +388,7 @@ async fn the_oldest_transport() {
     let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     assert_eq!(scene.ask(list).await["result"], json!({"tools": []}));
     let lost = scene.ask(r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{}}"#).await;
-    assert_eq!(lost["error"]["data"]["code"], "connection_lost");
+    assert_eq!(lost["error"]["data"]["code"], "outcome_unknown");
     // The next request opens the stream again and says hello.
     assert_eq!(scene.ask(&list.replace(":1,", ":3,")).await["id"], 3);
     let what = scene.what();

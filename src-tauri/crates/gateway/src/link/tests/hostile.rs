@@ -59,7 +59,7 @@ async fn an_answer_beyond_the_bound_ends_in_an_error() {
         assert!(torn.len() <= 1 << 20 && torn.starts_with("{\"id\":1"), "{}", torn.len());
         let answer = scene.hears().await;
         assert_eq!(answer["id"], 1);
-        assert_eq!(answer["error"]["data"]["code"], "too_large");
+        assert_eq!(answer["error"]["data"]["code"], "answer_too_large");
         assert_eq!(scene.leave().await.0, "");
     }
 }
@@ -79,7 +79,7 @@ async fn a_line_without_end_ends_in_an_error() {
         if field == "data: " {
             scene.line().await;
         }
-        assert_eq!(scene.hears().await["error"]["data"]["code"], "too_large", "{field}");
+        assert_eq!(scene.hears().await["error"]["data"]["code"], "answer_too_large", "{field}");
     }
 }
 
@@ -175,10 +175,10 @@ async fn a_client_that_is_wrong_is_told_so() {
     assert_eq!(scene.ask("{nonsense").await["error"]["code"], -32700);
     assert_eq!(scene.ask("[1]").await["error"]["code"], -32700);
     scene.say(&"x".repeat(200_000)).await;
-    assert_eq!(scene.hears().await["error"]["data"]["code"], "too_large");
+    assert_eq!(scene.hears().await["error"]["data"]["code"], "line_too_long");
     scene.say(&format!("[{},{}]", call(1), call(1))).await;
     let both = [scene.hears().await, scene.hears().await];
-    assert!(both.iter().any(|answer| answer["error"]["data"]["code"] == "same_id"), "{both:?}");
+    assert!(both.iter().any(|answer| answer["error"]["data"]["code"] == "bad_message"), "{both:?}");
     assert!(both.iter().any(|answer| answer["result"] == 1), "{both:?}");
 }
 

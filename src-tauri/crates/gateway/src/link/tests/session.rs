@@ -115,7 +115,7 @@ async fn only_what_is_safe_is_done_twice() {
         });
         scene.initialize().await;
         let answer = scene.ask(&call(1)).await;
-        assert_eq!(answer["error"]["data"]["code"], "connection_lost");
+        assert_eq!(answer["error"]["data"]["code"], "outcome_unknown");
         assert!(answer["error"]["data"]["next"].as_str().unwrap().contains("perhaps"));
         scene.ask(&list(2)).await;
         let what = scene.what();
@@ -161,7 +161,7 @@ async fn a_stream_that_never_brings_the_answer_is_given_up() {
         _ => sessions(seen).unwrap(),
     });
     scene.initialize().await;
-    assert_eq!(scene.ask(&call(1)).await["error"]["data"]["code"], "connection_lost");
+    assert_eq!(scene.ask(&call(1)).await["error"]["data"]["code"], "outcome_unknown");
     assert_eq!(scene.what().iter().filter(|what| *what == "GET").count(), 1 + 5);
 }
 
@@ -255,4 +255,50 @@ async fn requests_wait_for_what_opens_the_conversation() {
     assert_eq!(scene.hears().await["id"], 1);
     let what: Vec<_> = scene.what().into_iter().filter(|what| what != "GET").collect();
     assert_eq!(what, ["initialize", "notifications/initialized", "tools/list"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_could_not_be_renewed_is_tried_again() {
+    use mcp_login_oauth::http::NotSent;
+    // The server restarts: it forgets the session, is away for a while, and comes back.
+    let away = Arc::new(Mutex::new(false));
+    let is_away = away.clone();
+    let mut scene = start(move |seen| {
+        if *is_away.lock().unwrap() {
+            return Err(HttpFailure::NotSent(NotSent::Connect));
+        }
+        if seen.what() == "tools/call" && seen.header("mcp-session-id") != "session-now" {
+            if seen.header("mcp-session-id") == "session-0" {
+                *is_away.lock().unwrap() = true;
+            }
+            return empty(404);
+        }
+        match seen.what().as_str() {
+            "initialize" if seen.n > 0 => crate::testing::with(
+                seen.result(r#"{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{}}"#),
+                "mcp-session-id",
+                "session-now",
+            ),
+            _ => sessions(seen).unwrap_or_else(|| seen.result("1")),
+        }
+    });
+    scene.initialize().await;
+    scene.until(|seen| seen.iter().any(|seen| seen.what() == "GET")).await;
+    assert_eq!(scene.ask(&call(1)).await["error"]["data"]["code"], "offline");
+    assert_eq!(scene.ask(&call(2)).await["error"]["data"]["code"], "offline");
+    *away.lock().unwrap() = false;
+    assert_eq!(scene.ask(&call(3)).await["result"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_takes_up_one_that_broke_at_a_server_without_sessions() {
+    let opening = Opening {
+        resume: Some(Resume { initialize: Bytes::from_static(INITIALIZE.as_bytes()), initialized: true }),
+    };
+    let mut scene = Setting { opening, ..Setting::default() }.start(|seen| match seen.what().as_str() {
+        "server/discover" => seen.result(r#"{"supportedVersions":["2026-07-28"],"capabilities":{}}"#),
+        _ if seen.header("mcp-protocol-version") == "2026-07-28" => seen.result("1"),
+        _ => seen.error(400, -32_022, r#"{"supported":["2026-07-28"]}"#),
+    });
+    assert_eq!(scene.ask(&call(1)).await["result"], 1);
 }

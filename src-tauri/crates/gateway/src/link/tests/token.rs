@@ -31,7 +31,7 @@ async fn a_server_that_refuses_fresh_tokens_is_asked_twice() {
     let mut scene = start(|_| empty(401));
     let answer = scene.ask(&LIST.replace("tools/list", "ping")).await;
     assert_eq!(answer["id"], 1);
-    assert_eq!(answer["error"]["data"]["code"], "server_refuses");
+    assert_eq!(answer["error"]["data"]["code"], "server_unauthorized");
     assert_eq!(scene.seen().len(), 2);
     assert!(!answer.to_string().contains("token-"), "{answer}");
     assert_eq!(scene.leave().await.0, "");
@@ -72,7 +72,7 @@ async fn endless_demands_for_scopes_end() {
     let mut scene =
         start(|_| with(empty(403), "www-authenticate", r#"Bearer error="insufficient_scope", scope="x""#));
     let answer = scene.ask(LIST).await;
-    assert_eq!(answer["error"]["data"]["code"], "more_scopes");
+    assert_eq!(answer["error"]["data"]["code"], "server_forbids");
     assert_eq!(scene.tokens.steps.lock().unwrap().len(), 3);
     assert_eq!(scene.seen().len(), 4);
 }
@@ -84,7 +84,7 @@ async fn another_403_is_passed_on_as_an_error() {
         _ => seen.error(403, 5, "null"),
     });
     let answer = scene.ask(LIST).await;
-    assert_eq!(answer["error"]["data"]["code"], "odd_answer");
+    assert_eq!(answer["error"]["data"]["code"], "server_forbids");
     assert!(answer["error"]["message"].as_str().unwrap().contains("403"));
     assert_eq!(scene.ask(CALL).await["error"]["code"], 5);
 }
