@@ -146,13 +146,12 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             });
             let (_parked, back) = self.asking.park(state);
             let current = later.as_ref().unwrap_or(request);
-            if current.id == request.id {
-                // The id stays taken as long as the server knows it.
-                self.outlet.line(result_answer(&current.id_json, &result.to_string())).await?;
-            } else if self.table.forget(&current.id) {
-                self.outlet.line(result_answer(&current.id_json, &result.to_string())).await?;
-            }
             let mut early = None;
+            // The first id stays taken as long as the server knows it.
+            if current.id == request.id || self.table.forget(&current.id) {
+                let line = self.outlet.line(result_answer(&current.id_json, &result.to_string()));
+                alongside(line, exchange.as_mut(), &mut early).await?;
+            }
             let mut back = std::pin::pin!(tokio::time::timeout(BACK, back));
             let next = loop {
                 tokio::select! {
@@ -179,7 +178,10 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 Some(response) => result_answer(&server_id, &response),
                 None => error_answer(&server_id, r#"{"code":-32603,"message":"the client gave no answer"}"#),
             };
-            self.say(answer.into()).await;
+            alongside(self.say(answer.into()), exchange.as_mut(), &mut early).await;
+            if let Some(answer) = early {
+                return finish(later, answer, cached);
+            }
         }
     }
 
@@ -294,6 +296,21 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 Some(subscribers.into_iter().filter_map(with).collect())
             }
             _ => None,
+        }
+    }
+}
+
+/// Does one thing while the exchange goes on. It must: what it waits for may be what the other waits for, too.
+async fn alongside<T>(
+    deed: impl Future<Output = T>,
+    mut exchange: std::pin::Pin<&mut impl Future<Output = Result<Vec<u8>, Stop>>>,
+    early: &mut Option<Result<Vec<u8>, Stop>>,
+) -> T {
+    let mut deed = std::pin::pin!(deed);
+    loop {
+        tokio::select! {
+            done = &mut deed => return done,
+            answer = exchange.as_mut(), if early.is_none() => *early = Some(answer),
         }
     }
 }
