@@ -41,7 +41,7 @@ use crate::inlet::{Inlet, Input};
 use crate::learnt::Era;
 use crate::limits::{Limits, Permit};
 use crate::outlet::Outlet;
-use crate::upstream::Upstream;
+use crate::upstream::{Patience, Upstream};
 
 use asking::Asking;
 use http_sse::OldStream;
@@ -342,7 +342,8 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         let Some((era, abort)) = self.table.cancel(&id) else { return };
         desk.briefly(async move {
             if era == Some(Era::Sessions) {
-                self.say(bytes).await;
+                // Without a token the request has not gone out either.
+                self.say(bytes, Patience::None).await;
             }
             if let Some(abort) = abort {
                 abort.abort();

@@ -14,7 +14,7 @@ use super::session::{Mode, Opens};
 use super::{Gone, Landed, Link, Stop, Task};
 use crate::fault::{Executed, Fault};
 use crate::learnt::{Era, Speaks};
-use crate::upstream::Waiting;
+use crate::upstream::{Patience, Waiting};
 
 /// Clients give up after a minute without progress, some after half of it.
 const PROGRESS: Duration = Duration::from_secs(5);
@@ -155,7 +155,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         }
         match mode {
             Mode::Native => {
-                self.say(bytes).await;
+                self.say(bytes, Patience::ForAPerson).await;
                 if opens.is_some() {
                     let _ = self.tasks.send(Task::Listen);
                 }

@@ -160,7 +160,8 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             return Err(Stop::Refused(Refusal { status: 200, body: answer }));
         }
         if initialized {
-            self.say(Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)).await;
+            let said = Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+            self.say(said, Patience::ForAPerson).await;
             let _ = self.tasks.send(Task::Listen);
         }
         Ok(())

@@ -209,7 +209,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
     }
 
     /// Sends what needs no answer: a notification, or the client's answer to a request of the server.
-    pub(super) async fn say(&self, bytes: Bytes) {
+    pub(super) async fn say(&self, bytes: Bytes, patience: Patience) {
         let (mut ask, ..) = self.post(bytes);
         {
             let state = self.session.state();
@@ -218,7 +218,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 return; // whoever wanted it is gone with the stream
             }
         }
-        match self.upstream.send(&ask, Patience::ForAPerson, &Waiting::default()).await {
+        match self.upstream.send(&ask, patience, &Waiting::default()).await {
             Ok(response) if response.status().is_success() => self.drain(response).await,
             Ok(response) => {
                 tracing::debug!(status = response.status().as_u16(), "a notification was refused")

@@ -22,7 +22,7 @@ use super::{Link, Stop};
 use crate::fault::Fault;
 use crate::frame::{Frame, Id};
 use crate::splice;
-use crate::upstream::Waiting;
+use crate::upstream::{Patience, Waiting};
 
 /// Clients that ask for the newer form first and then use the older one, with all that it has: they are told to, since a
 /// translation can only offer less. By the name that they give themselves, seen in Claude Code 2.1.
@@ -161,11 +161,8 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             };
             let Ok(Ok(next)) = next else {
                 // Nobody came back, and nobody waits for an answer.
-                self.say(
-                    error_answer(&server_id, r#"{"code":-32603,"message":"the client gave no answer"}"#)
-                        .into(),
-                )
-                .await;
+                let error = r#"{"code":-32603,"message":"the client gave no answer"}"#;
+                self.say(error_answer(&server_id, error).into(), Patience::None).await;
                 return Ok(Reply::HandedOver);
             };
             self.table.set_abort(&next.id, abort.clone(), false);
@@ -178,7 +175,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 Some(response) => result_answer(&server_id, &response),
                 None => error_answer(&server_id, r#"{"code":-32603,"message":"the client gave no answer"}"#),
             };
-            alongside(self.say(answer.into()), exchange.as_mut(), &mut early).await;
+            alongside(self.say(answer.into(), Patience::ForAPerson), exchange.as_mut(), &mut early).await;
             if let Some(answer) = early {
                 return finish(later, answer, cached);
             }
@@ -267,7 +264,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 error_answer(&asked.to_json(), &json!({"code": -32601, "message": message}).to_string())
             }
         };
-        self.say(Bytes::from(answer)).await;
+        self.say(Bytes::from(answer), Patience::None).await;
         true
     }
 
