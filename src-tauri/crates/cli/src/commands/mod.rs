@@ -9,6 +9,7 @@ mod doctor;
 mod log;
 mod logout;
 mod offer;
+mod path;
 mod token;
 
 use crate::args::{Cli, Command};
@@ -45,6 +46,7 @@ pub(crate) fn run(cli: &Cli, out: &Out) -> Result<(), Failure> {
         Command::Doctor => doctor::run(out),
         Command::Callback(callback) => callback::run(out, callback),
         Command::Demo(demo) => crate::demo::run(out, demo),
+        Command::Path { action } => path::run(out, *action),
         Command::Completions { shell } => {
             write(&manual::completions(*shell));
             Ok(())
