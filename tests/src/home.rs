@@ -138,6 +138,17 @@ impl Home {
         self.programs
     }
 
+    /// Runs the command and the agent that lie in this directory from now on, as an installer put them there.
+    pub fn use_programs_in(&mut self, dir: &Path) {
+        let program = |name: &str| dir.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        let programs = Programs {
+            command: program("mcp-login"),
+            agent: program("mcp-login-agent"),
+            sandbox: self.programs.sandbox.clone(),
+        };
+        self.programs = Box::leak(Box::new(programs));
+    }
+
     /// The agent's socket.
     #[cfg(unix)]
     pub fn socket(&self) -> PathBuf {

@@ -31,12 +31,13 @@ struct Done {
 /// Why it is not done.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
+    #[cfg(unix)]
     #[error("{} is another program, and is left alone", .0.display())]
     Another(PathBuf),
     #[error("{} may be gone when it is needed", .0.display())]
     Passing(PathBuf),
-    #[error("this user has no home directory")]
     #[cfg(unix)]
+    #[error("this user has no home directory")]
     NoHome,
     #[error("{what} cannot be changed: {why}")]
     Unwritable { what: String, why: String },
@@ -82,6 +83,7 @@ fn is_passing(program: &Path) -> bool {
 
 fn failure(trouble: &Trouble) -> Failure {
     let next = match trouble {
+        #[cfg(unix)]
         Trouble::Another(_) => "Remove it, or call this one by its whole path.",
         Trouble::Passing(_) => "Move the app to where it stays (on macOS: Applications), and try again.",
         #[cfg(unix)]
