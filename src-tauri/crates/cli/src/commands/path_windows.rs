@@ -96,7 +96,7 @@ fn unwritable(why: &str) -> Trouble {
 mod tests {
     use super::*;
 
-    const OURS: &str = r"C:\Users\Jörg\AppData\Local\Programs\MCP Login";
+    const OURS: &str = r"C:\Users\ada müller\AppData\Local\Programs\MCP Login";
 
     #[test]
     fn what_else_stands_there_stays_as_it_is() {
