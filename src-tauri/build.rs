@@ -15,6 +15,7 @@ const COMMANDS: &[&str] = &[
     "open_path",
     "start_agent",
     "take_scheme",
+    "install_command",
     "registrable_domain",
     "quit",
     "consent_questions",

@@ -98,8 +98,12 @@ pub fn credentials() -> Vec<String> {
     if unsafe { CredEnumerateW(std::ptr::null(), 0, &mut count, &mut list) } == 0 {
         return Vec::new(); // there are none
     }
-    // SAFETY: the call has put `count` pointers to credentials there, each with a name that has a closing zero.
-    let names = (0..count as usize).map(|at| letters(unsafe { (**list.add(at)).TargetName })).collect();
+    let name = |at: usize| {
+        // SAFETY: the call has put `count` pointers to credentials there. Wine aligns what they point to by chance only.
+        let name = unsafe { (&raw const (**list.add(at)).TargetName).read_unaligned() };
+        letters(name)
+    };
+    let names = (0..count as usize).map(name).collect();
     // SAFETY: the system made the list for us.
     unsafe { CredFree(list.cast()) };
     names
