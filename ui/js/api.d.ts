@@ -370,6 +370,11 @@ export type Event =
     kind: "sign_in_ends";
   }
   | {
+    kind: "hand_out_changed";
+    /** Whether they stand still now. */
+    paused: boolean;
+  }
+  | {
     kind: "window_wanted";
   }
   | {
