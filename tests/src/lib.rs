@@ -35,6 +35,7 @@ mod home;
 mod keyring;
 #[cfg(target_os = "linux")]
 mod look;
+pub mod mcp_client;
 pub mod npm;
 mod oidc_provider;
 mod page;
@@ -76,6 +77,7 @@ pub use home::{Home, SETTINGS, Said, policy_for};
 pub use keyring::KeyringItem;
 #[cfg(target_os = "linux")]
 pub use look::{Findings, Theme};
+pub use mcp_client::McpClient;
 pub use oidc_provider::{Event, OidcProvider};
 pub use page::Page;
 pub use person::{Landing, Person, Redirect};

@@ -5,11 +5,14 @@ pub mod admission;
 pub mod approvals;
 pub mod audit;
 pub mod consent;
+pub mod door;
 pub mod events;
 #[cfg(windows)]
 mod exclusive;
 pub mod faults;
+pub mod gateway;
 pub mod harden;
+pub mod helper;
 pub mod landing;
 pub mod listener;
 pub mod lock;
