@@ -10,6 +10,7 @@ mod door;
 mod log;
 mod logout;
 mod offer;
+mod path;
 mod token;
 
 use crate::args::{Cli, Command};
@@ -48,6 +49,7 @@ pub(crate) fn run(cli: &Cli, out: &Out) -> Result<(), Failure> {
         Command::Doctor => doctor::run(out),
         Command::Callback(callback) => callback::run(out, callback),
         Command::Demo(demo) => crate::demo::run(out, demo),
+        Command::Path { action } => path::run(out, *action),
         Command::Completions { shell } => {
             write(&manual::completions(*shell));
             Ok(())
