@@ -14,6 +14,16 @@ use crate::id::AccountId;
 use crate::methods::{Doors, Peer};
 use base64::Engine as _;
 use book::{Book, KeyRecord, MOST_KEYS};
+
+/// The keys of which a data directory speaks, for who deletes all of them.
+///
+/// # Errors
+/// A file of a newer version, or one that cannot be read.
+pub(crate) fn keys_in(
+    data_dir: &std::path::Path,
+) -> Result<Vec<mcp_login_vault::DoorId>, crate::disk::Error> {
+    Ok(Book::open(data_dir)?.read().keys.into_iter().map(|record| record.id).collect())
+}
 use keeper::{Keeper, Known, print_of};
 use mcp_login_gateway::door::{self as gateway_door, Doorkeeper, Entry};
 use mcp_login_ipc::api::{self, AuditAction, AuditEntry, AuditOutcome};
