@@ -41,6 +41,18 @@ impl Edit {
         Self { splices }
     }
 
+    /// The one cut between two texts.
+    #[must_use]
+    pub fn between(before: &str, after: &str) -> Self {
+        let same = |(a, b): &(char, char)| a == b;
+        let head: usize = before.chars().zip(after.chars()).take_while(same).map(|(c, _)| c.len_utf8()).sum();
+        let (b, a) = (&before[head..], &after[head..]);
+        let tail: usize =
+            b.chars().rev().zip(a.chars().rev()).take_while(same).map(|(c, _)| c.len_utf8()).sum();
+        let old = b[..b.len() - tail].to_owned();
+        Self { splices: vec![Splice { at: head, old, new: a[..a.len() - tail].to_owned() }] }
+    }
+
     /// Whether nothing changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -116,6 +128,14 @@ mod tests {
         let after = edit().apply("abcdefghijk").unwrap_or_default();
         assert_eq!(after, "ab,defghi\n entryjk");
         assert_eq!(edit().inverse().apply(&after).as_deref(), Some("abcdefghijk"));
+    }
+
+    #[test]
+    fn the_cut_between_two_texts() {
+        for (before, after) in [("abc", "axc"), ("", "x"), ("x", ""), ("aa", "aaa"), ("é", "è"), ("a", "a")]
+        {
+            assert_eq!(Edit::between(before, after).apply(before).as_deref(), Some(after));
+        }
     }
 
     #[test]

@@ -26,6 +26,6 @@ pub use edit::{Edit, Splice};
 pub use entry::{Ours, Via, Wiring, ours};
 pub use error::{EditError, Spot, TableError};
 pub use quote::{posix, windows};
-pub use remote::{Remote, Written, remote};
+pub use remote::{Remote, Written, command_line, is_transport, remote};
 pub use table::{Client, Format, Gate, Host, Look, table};
 pub use tree::Tree;

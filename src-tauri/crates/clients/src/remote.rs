@@ -56,7 +56,9 @@ const TRANSPORT: &[&str] = &[
     "requestInit",
 ];
 
-pub(crate) fn is_transport(key: &str) -> bool {
+/// Whether a setting of an entry says how its server is reached.
+#[must_use]
+pub fn is_transport(key: &str) -> bool {
     TRANSPORT.contains(&key)
 }
 
@@ -72,8 +74,9 @@ pub fn remote(entry: &Tree) -> Option<Remote> {
     Some(Remote { url: (*url).to_owned(), written: Written::McpRemote })
 }
 
-/// The command and its arguments, in whichever of the two forms.
-pub(crate) fn command_line(entry: &Tree) -> Option<Vec<&str>> {
+/// The command and its arguments, in whichever form.
+#[must_use]
+pub fn command_line(entry: &Tree) -> Option<Vec<&str>> {
     let command = entry.get("command")?;
     let mut words: Vec<&str> = match command {
         Tree::Text(command) => vec![command],
