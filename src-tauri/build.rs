@@ -17,6 +17,12 @@ const COMMANDS: &[&str] = &[
     "take_scheme",
     "registrable_domain",
     "quit",
+    "clients",
+    "plan_connect",
+    "plan_disconnect",
+    "plan_setup",
+    "plan_undo",
+    "make_change",
     "consent_questions",
     "consent_decide",
 ];

@@ -74,6 +74,21 @@ const LAW: &[(Row, &[&[&str]])] = &[
         &[WEB_VIEW, HTTP, RUNTIME, KEYCHAIN],
     ),
     (
+        Row {
+            krate: "mcp-login-wiring",
+            never: &[
+                "oauth2",
+                "mcp-login",
+                "mcp-login-oauth",
+                "mcp-login-vault",
+                "mcp-login-address",
+                "mcp-login-agent",
+                "mcp-login-sandbox",
+            ],
+        },
+        &[WEB_VIEW, HTTP, RUNTIME, KEYCHAIN],
+    ),
+    (
         // Tauri brings a runtime, and notifications bring D-Bus; what talks to servers or holds tokens comes in with neither.
         Row {
             krate: "mcp-login-desktop",

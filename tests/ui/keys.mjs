@@ -73,6 +73,16 @@ const stories = {
     await settled("Sign out");
     assert.equal(await browser.value("document.querySelector('dialog')"), null);
   },
+  async "a program is connected: what is shown is made, and Cancel makes nothing"() {
+    await browser.scene("connect-change");
+    await settled("connect-client");
+    await browser.run(`
+      const done = arguments[0];
+      document.querySelector("#write").focus();
+      setTimeout(done, 50);`);
+    await browser.keys(SPACE);
+    await reads(".told", /Written\..*Cursor asks once/s);
+  },
   async "a decision: the order of Tab, and Enter never allows"() {
     await browser.scene("consent-shell");
     await settled("question");

@@ -15,6 +15,7 @@ mod keys;
 mod link;
 pub mod manual;
 pub mod out;
+mod preview;
 mod progress;
 pub mod receipt;
 pub mod records;
@@ -23,6 +24,7 @@ mod surroundings;
 pub mod table;
 pub mod text;
 pub mod when;
+mod wirings;
 mod words;
 
 pub use mcp_login_address::{domain, opener};

@@ -1,7 +1,5 @@
 //! Why an edit is not made. Each says the fact and what a person can do about it; who has the file's name puts it before.
 
-use std::fmt;
-
 /// A place in a text, as people count: from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spot {
@@ -24,17 +22,11 @@ impl Spot {
     }
 }
 
-impl fmt::Display for Spot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}", self.line)
-    }
-}
-
 /// Why an edit is not made. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// The text is not of its format.
-    #[error("{spot}: it cannot be read: {what}")]
+    #[error("it cannot be read: {what}")]
     Broken {
         /// Where.
         spot: Spot,
@@ -42,7 +34,7 @@ pub enum EditError {
         what: String,
     },
     /// A key is there twice, and programs differ in which one counts.
-    #[error("{spot}: “{key}” is there twice")]
+    #[error("“{key}” is there twice")]
     Twice {
         /// The second.
         spot: Spot,
@@ -50,7 +42,7 @@ pub enum EditError {
         key: String,
     },
     /// What should hold entries holds something else.
-    #[error("{spot}: “{key}” is not what holds servers there")]
+    #[error("“{key}” holds something else than servers")]
     WrongKind {
         /// Where.
         spot: Spot,
@@ -58,7 +50,7 @@ pub enum EditError {
         key: String,
     },
     /// An entry of that name is there.
-    #[error("{spot}: there is an entry “{name}” already")]
+    #[error("there is an entry “{name}” already")]
     Occupied {
         /// Where.
         spot: Spot,
@@ -72,7 +64,7 @@ pub enum EditError {
         name: String,
     },
     /// It is written in a form that is not edited.
-    #[error("{spot}: “{key}” is written in a form that is not edited here")]
+    #[error("“{key}” is written in a form that is not edited here")]
     Form {
         /// Where.
         spot: Spot,
@@ -85,6 +77,19 @@ pub enum EditError {
 }
 
 impl EditError {
+    /// Where in the text, if it is about a place.
+    #[must_use]
+    pub fn spot(&self) -> Option<Spot> {
+        match self {
+            EditError::Broken { spot, .. }
+            | EditError::Twice { spot, .. }
+            | EditError::WrongKind { spot, .. }
+            | EditError::Occupied { spot, .. }
+            | EditError::Form { spot, .. } => Some(*spot),
+            EditError::NotThere { .. } | EditError::Unsure => None,
+        }
+    }
+
     /// What a person can do.
     #[must_use]
     pub fn next(&self) -> &'static str {

@@ -1,8 +1,9 @@
 //! Why nothing was changed: the fact, with the file and the line, and what to do.
 
 use mcp_login_clients::{EditError, TableError, Via};
+use mcp_login_ipc::{Code, Fault};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +31,7 @@ pub enum WiringError {
         client: String,
     },
     /// The client is too old for this way, or does not say how old it is.
-    #[error("{client} is {found}; it can be connected by `{}` from version {least} on.", via.as_str())]
+    #[error("{client} is {found}, and has to be {least} or later.")]
     TooOld {
         /// The client.
         client: String,
@@ -38,8 +39,6 @@ pub enum WiringError {
         found: String,
         /// The first version.
         least: String,
-        /// The way.
-        via: Via,
     },
     /// There is no place for its file: the home directory is not known.
     #[error("Where {client} keeps its configuration is not known: there is no home directory.")]
@@ -48,7 +47,7 @@ pub enum WiringError {
         client: String,
     },
     /// The file, or what is to be changed in it, is not to be edited.
-    #[error("{}, {error}.", path.display())]
+    #[error("{}{}: {error}.", path.display(), error.spot().map_or(String::new(), |spot| format!(", line {}", spot.line)))]
     Edit {
         /// The file.
         path: PathBuf,
@@ -139,61 +138,72 @@ impl WiringError {
         move |source| Self::Io { path, source }
     }
 
-    /// A stable word for programs.
+    /// As the table has it: code, fact and next step.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn fault(&self) -> Fault {
+        let file = |code, path: &Path| Fault::new(code).detail("file", path.to_string_lossy());
+        let unread = |path: &Path, at: String, reason: &str, advice: &str| {
+            let fault = file(Code::ClientFileUnreadable, path).detail("at", at);
+            fault.detail("reason", reason).detail("advice", advice)
+        };
         match self {
-            WiringError::NoSuchClient { .. } => "no_such_client",
-            WiringError::NoSuchWay { .. } | WiringError::NoProject { .. } => "no_such_way",
-            WiringError::TooOld { .. } => "client_too_old",
-            WiringError::NoPlace { .. } => "no_home",
-            WiringError::Edit { error: EditError::Occupied { .. }, .. } => "entry_exists",
-            WiringError::Edit { error: EditError::NotThere { .. }, .. } | WiringError::NotWired { .. } => {
-                "not_connected"
+            WiringError::NoSuchClient { client, known } => Fault::new(Code::NoSuchClient)
+                .detail("client", client.as_str())
+                .detail("known", known.as_str()),
+            WiringError::NoSuchWay { client, .. } => {
+                let reason = "it has nothing of that kind";
+                Fault::new(Code::NoSuchWay).detail("client", client.as_str()).detail("reason", reason)
             }
-            WiringError::Edit { .. } | WiringError::NotText { .. } | WiringError::TooLarge { .. } => {
-                "client_file_unreadable"
+            WiringError::NoProject { client } => {
+                let reason = "it reads no file in a project";
+                Fault::new(Code::NoSuchWay).detail("client", client.as_str()).detail("reason", reason)
             }
-            WiringError::ReadOnly { .. } | WiringError::NoFile { .. } | WiringError::Io { .. } => {
-                "client_file_unwritable"
+            WiringError::TooOld { client, found, least } => Fault::new(Code::ClientTooOld)
+                .detail("client", client.as_str())
+                .detail("found", found.as_str())
+                .detail("least", least.as_str()),
+            WiringError::NoPlace { .. } => Fault::new(Code::NoHome),
+            WiringError::Edit { path, error: EditError::Occupied { spot, name } } => {
+                file(Code::EntryExists, path).detail("line", spot.line).detail("entry", name.as_str())
             }
-            WiringError::Meanwhile { .. } => "client_file_changed",
-            WiringError::NothingToUndo => "nothing_to_undo",
-            WiringError::NoWayBack { .. } => "no_way_back",
-            WiringError::Newer { .. } => "file_newer",
-            WiringError::Record { .. } => "file_unreadable",
-            WiringError::Table(_) => "internal",
-        }
-    }
-
-    /// What to do.
-    #[must_use]
-    pub fn next(&self) -> String {
-        match self {
-            WiringError::NoSuchClient { known, .. } => format!("Choose one of: {known}."),
-            WiringError::NoSuchWay { .. } => {
-                "Leave `--via` out: every client can be connected by `proxy`.".into()
+            WiringError::Edit { path, error: EditError::NotThere { name } } => Fault::new(Code::NotConnected)
+                .detail("client", path.to_string_lossy())
+                .detail("account", name.as_str()),
+            WiringError::Edit { path, error } => {
+                let at = error.spot().map_or(String::new(), |spot| format!(", line {}", spot.line));
+                unread(path, at, &error.to_string(), error.next())
             }
-            WiringError::NoProject { .. } => "Leave `--project` out.".into(),
-            WiringError::TooOld { .. } => "Update it, or leave `--via` out.".into(),
-            WiringError::NoPlace { .. } => "Set HOME to your home directory.".into(),
-            WiringError::Edit { error, .. } => error.next().into(),
-            WiringError::NotText { .. } => "Store it as UTF-8 in an editor, and try again.".into(),
-            WiringError::TooLarge { .. } => "Make the change by hand.".into(),
+            WiringError::NotText { path } => {
+                unread(path, String::new(), "it is not UTF-8 text", "Store it as UTF-8, and try again.")
+            }
+            WiringError::TooLarge { path } => unread(
+                path,
+                String::new(),
+                "it is larger than such a file can be",
+                "Make the change by hand.",
+            ),
             WiringError::ReadOnly { path } => {
-                format!("If you want it changed, make {} writable, and try again.", path.display())
+                file(Code::ClientFileUnwritable, path).detail("reason", "it is read-only")
             }
-            WiringError::NoFile { .. } => "Put a file there, or remove it, and try again.".into(),
-            WiringError::Io { .. } => "See that you may read and write it, and try again.".into(),
-            WiringError::Meanwhile { .. } => "Run the same again: you are shown the change anew.".into(),
-            WiringError::NotWired { .. } => "`mcp-login connect` shows what is connected.".into(),
-            WiringError::NothingToUndo => "`mcp-login connect` shows what is connected.".into(),
-            WiringError::NoWayBack { copy, .. } => {
-                format!("What it was lies in {}; put back by hand what you need of it.", copy.display())
+            WiringError::NoFile { path, what } => {
+                file(Code::ClientFileUnwritable, path).detail("reason", format!("it is {what}"))
             }
-            WiringError::Newer { .. } => "Use the newer version, or move the file away.".into(),
-            WiringError::Record { .. } => "Move the file away: what is connected stays so.".into(),
-            WiringError::Table(_) => "Report this.".into(),
+            WiringError::Io { path, source } => {
+                file(Code::ClientFileUnwritable, path).detail("reason", source.to_string())
+            }
+            WiringError::Meanwhile { path } => file(Code::ClientFileChanged, path),
+            WiringError::NotWired { client, account } => Fault::new(Code::NotConnected)
+                .detail("client", client.as_str())
+                .detail("account", account.as_str()),
+            WiringError::NothingToUndo => Fault::new(Code::NothingToUndo),
+            WiringError::NoWayBack { path, copy } => {
+                file(Code::NoWayBack, path).detail("copy", copy.to_string_lossy())
+            }
+            WiringError::Newer { path } => file(Code::FileNewer, path),
+            WiringError::Record { path, reason } => {
+                file(Code::FileUnreadable, path).detail("reason", reason.as_str())
+            }
+            WiringError::Table(error) => Fault::new(Code::Internal).detail("reason", error.to_string()),
         }
     }
 }

@@ -43,10 +43,10 @@ impl Here {
         Self { command, var: Arc::new(var) }
     }
 
-    /// The environment of this process.
+    /// The environment of this process. `own` is where our command lies.
     #[must_use]
-    pub fn of_process(command: PathBuf) -> Self {
-        Self::new(command, |name| match name {
+    pub fn of_process(own: PathBuf) -> Self {
+        Self::new(lasting(own), |name| match name {
             // Windows calls it otherwise, and a program that a desktop started may have neither
             "HOME" => {
                 std::env::var("HOME").ok().filter(|home| !home.is_empty() && !cfg!(windows)).or_else(|| {
@@ -110,12 +110,8 @@ impl Here {
     /// Asks a program for its version, and holds it against what a way needs.
     pub(crate) fn gate(&self, client: &Client, via: Via) -> Result<(), WiringError> {
         let Some(Gate { program, least }) = client.gate(via) else { return Ok(()) };
-        let too_old = |found: String| WiringError::TooOld {
-            client: client.name.clone(),
-            found,
-            least: least.clone(),
-            via,
-        };
+        let too_old =
+            |found: String| WiringError::TooOld { client: client.name.clone(), found, least: least.clone() };
         let path = self.which(program).ok_or_else(|| too_old("not on PATH".to_owned()))?;
         let mut command = Command::new(&path);
         command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null());
@@ -164,4 +160,16 @@ fn is_program(path: &Path) -> bool {
     {
         meta.is_file()
     }
+}
+
+/// The path by which our command is started after an update, too: package managers put a link to the newest version on
+/// `PATH`, and what lies behind it goes with its version.
+fn lasting(own: PathBuf) -> PathBuf {
+    let (Some(path), Some(name)) = (std::env::var_os("PATH"), own.file_name()) else { return own };
+    let Ok(real) = std::fs::canonicalize(&own) else { return own };
+    let linked = std::env::split_paths(&path)
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join(name))
+        .find(|program| std::fs::canonicalize(program).is_ok_and(|target| target == real));
+    linked.unwrap_or_else(|| file::plain(own))
 }

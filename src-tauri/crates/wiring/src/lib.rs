@@ -22,7 +22,7 @@ pub use drift::{Drift, Drifted};
 pub use error::WiringError;
 pub use here::{Found, Here};
 pub use key::{entry_name, same_server};
-pub use mcp_login_clients::{Client, Format, Host, Hunk, Line, Sign, Via, Written};
+pub use mcp_login_clients::{Client, Format, Host, Hunk, Line, Occupied, Sign, Via, Written};
 pub use plan::{Change, Done, Plan};
 pub use record::Wired;
 pub use remotes::{Known, RemoteServer, Unread};

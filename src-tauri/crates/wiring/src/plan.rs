@@ -68,6 +68,12 @@ impl Change {
         self.add.iter().map(|wired| wired.place.name.as_str()).collect()
     }
 
+    /// The commands that the client will start, in full.
+    #[must_use]
+    pub fn starts(&self) -> Vec<String> {
+        self.add.iter().filter_map(|wired| starts(&wired.entry)).collect()
+    }
+
     pub(crate) fn text(&self) -> &str {
         self.after.as_deref().unwrap_or("")
     }
@@ -296,4 +302,11 @@ fn remove_dir(target: &Path) {
 
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The command line of an entry.
+fn starts(entry: &Tree) -> Option<String> {
+    let ours = mcp_login_clients::ours(entry)?;
+    let words = [ours.command.as_str(), ours.via.as_str(), ours.account.as_str()];
+    Some(if cfg!(windows) { mcp_login_clients::windows(&words) } else { mcp_login_clients::posix(&words) })
 }

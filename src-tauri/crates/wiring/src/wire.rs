@@ -156,7 +156,7 @@ impl Wirings {
         let client = self.client(client)?;
         let (path, readers) = self.scoped(client, scope)?;
         let record = Record::read(&self.root)?;
-        let mut change = Change::begin(client, path.clone(), readers)?;
+        let change = Change::begin(client, path.clone(), readers)?;
         let entries = change.read(client)?.entries(&client.keys).map_err(change.edit_error())?;
         let places: Vec<Place> = entries
             .iter()
@@ -173,7 +173,30 @@ impl Wirings {
         if places.is_empty() {
             return Err(WiringError::NotWired { client: client.name.clone(), account: named.to_owned() });
         }
-        for place in &places {
+        self.take_out(&record, client, change, &places, named)
+    }
+
+    /// Plans to take out an entry that we wrote, wherever it lies.
+    ///
+    /// # Errors
+    /// What the file says.
+    pub fn disconnect_wired(&self, wired: &Wired) -> Result<Plan, WiringError> {
+        let client = self.client(&wired.client)?;
+        let record = Record::read(&self.root)?;
+        let change = Change::begin(client, wired.file.clone(), Readers::Person)?;
+        self.take_out(&record, client, change, std::slice::from_ref(&wired.place), &wired.account)
+    }
+
+    fn take_out(
+        &self,
+        record: &Record,
+        client: &Client,
+        mut change: Change,
+        places: &[Place],
+        named: &str,
+    ) -> Result<Plan, WiringError> {
+        let path = change.path.clone();
+        for place in places {
             let key = Key { client: client.id.clone(), file: path.clone(), place: place.clone() };
             change.take(client, place, record.find(&key).map(|known| &known.made))?;
             change.remove(key);

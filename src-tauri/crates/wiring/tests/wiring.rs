@@ -232,7 +232,8 @@ fn what_cannot_be_read_stays_as_it_is() {
         let file = person.write(".cursor/mcp.json", text);
         let refused = person.connect("cursor", &account("a")).unwrap_err();
         assert!(refused.to_string().contains(said), "{refused}");
-        assert!(!refused.next().is_empty() && !refused.code().is_empty());
+        let fault = refused.fault();
+        assert!(!fault.message.contains(['{', '}']) && fault.data.next.ends_with('.'), "{fault:?}");
         assert_eq!(read(&file), text);
     }
 }
