@@ -6,11 +6,14 @@ pub mod approvals;
 pub mod audit;
 mod beforehand;
 pub mod consent;
+pub mod door;
 pub mod events;
 #[cfg(windows)]
 mod exclusive;
 pub mod faults;
+pub mod gateway;
 pub mod harden;
+pub mod helper;
 pub mod landing;
 pub mod listener;
 pub mod lock;

@@ -44,6 +44,10 @@ pub enum Command {
     Token(Token),
     /// Print the Authorization header as a JSON object, for MCP clients that call a header helper
     Headers(Headers),
+    /// Be an MCP server on standard input and output: carry messages to the account's server, with its token
+    Proxy(Proxy),
+    /// An HTTP address on this computer, for MCP clients that speak HTTP only; closed until you open it
+    Door(Door),
     /// Fetch new tokens now
     Refresh(Name),
     /// Sign out: revoke the tokens at the server, delete them here, and say what was achieved
@@ -201,6 +205,50 @@ pub struct Token {
 pub struct Headers {
     /// The account, or the server's address
     pub name: String,
+}
+
+/// `proxy`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Proxy {
+    /// The account, or the server's address, which need not be signed in to yet
+    #[arg(value_name = "NAME|URL")]
+    pub name: String,
+}
+
+/// `door`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Door {
+    /// What to do; `status` when nothing is said
+    #[command(subcommand)]
+    pub action: Option<DoorAction>,
+}
+
+/// What can be done about the HTTP door.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum DoorAction {
+    /// Show whether it is open, and who has keys
+    Status,
+    /// Open it, now and whenever the agent starts
+    On {
+        /// Listen at this port; by default the one from last time
+        #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
+        port: Option<u16>,
+    },
+    /// Close it
+    Off,
+    /// Make a key for one client and one account, and show it once
+    Key {
+        /// The account
+        name: String,
+        /// What you call the client
+        #[arg(long, value_name = "LABEL")]
+        client: String,
+    },
+    /// Take a key away
+    Forget {
+        /// The key, as `status` names it
+        id: String,
+    },
 }
 
 /// A command with one account.

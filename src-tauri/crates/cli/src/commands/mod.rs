@@ -7,6 +7,7 @@ mod approvals;
 mod callback;
 mod connect;
 mod doctor;
+mod door;
 mod log;
 mod logout;
 mod offer;
@@ -36,6 +37,8 @@ pub(crate) fn run(cli: &Cli, out: &Out) -> Result<(), Failure> {
             Some(ask) => token::hand_out(&ask),
             None => Ok(()),
         },
+        Command::Proxy(proxy) => crate::proxy::run(&proxy.name),
+        Command::Door(args) => door::run(out, args),
         Command::Refresh(name) => account::refresh(out, &name.name),
         Command::Logout(logout) => logout::run(out, logout),
         Command::Rename(rename) => account::rename(out, rename),
