@@ -73,14 +73,21 @@ const stories = {
     await settled("Sign out");
     assert.equal(await browser.value("document.querySelector('dialog')"), null);
   },
-  async "a program is connected: what is shown is made, and Cancel makes nothing"() {
-    await browser.scene("connect-change");
+  async "a program is connected, after the change was shown and agreed to"() {
+    await browser.scene("connect-form");
     await settled("connect-client");
-    await browser.run(`
-      const done = arguments[0];
-      document.querySelector("#write").focus();
-      setTimeout(done, 50);`);
+    await browser.keys(TAB, TAB, TAB, TAB, SPACE);
+    await settled("change");
+    await browser.keys(TAB, TAB, TAB);
+    assert.equal(await focus(), "Cancel");
     await browser.keys(SPACE);
+    await settled("connect-client");
+    await browser.keys(TAB, TAB, TAB, TAB, SPACE);
+    await settled("change");
+    await browser.keys(TAB, TAB, TAB, TAB);
+    assert.equal(await focus(), "write");
+    await browser.keys(SPACE);
+    await settled("told");
     await reads(".told", /Written\..*Cursor asks once/s);
   },
   async "a decision: the order of Tab, and Enter never allows"() {

@@ -10,7 +10,7 @@ import { el } from "./dom.js";
 import { say } from "./live.js";
 import { name, visible } from "./names.js";
 import { button, troubleAt, troubleBox } from "./parts.js";
-import { changed, state } from "./store.js";
+import { afterwards, changed, state } from "./store.js";
 import { t } from "./texts.js";
 
 /** @import { Asked, ClientsHere, Preview, PreviewChange, WiredEntry } from "./shell.d.ts" */
@@ -73,19 +73,24 @@ export function clients() {
   );
 }
 
+/** After drawing: where one goes on. @param {string} id */
+function goTo(id) {
+  afterwards(() => document.getElementById(id)?.focus());
+}
+
 /** @param {boolean} on */
 function openForm(on) {
   view.form = on;
   view.preview = null;
   view.done = [];
-  changed();
+  goTo(on ? "connect-client" : "connect");
 }
 
 /** What came of the last change, and the way back. @param {ClientsHere} here */
 function told(here) {
   return el(
     "div",
-    { class: "told", key: "told", role: "status" },
+    { class: "told", key: "told", id: "told", role: "status", tabindex: -1 },
     view.done.map((line) => el("p", null, line)),
     here.undo === "there" ? button(t.clients.undo, undo, { kind: "link", busy: "clients" }) : null,
   );
@@ -159,17 +164,19 @@ async function show(plan) {
   if (shown.changes.length === 0) {
     view.form = false;
     view.done = [t.clients.already];
+    goTo("told");
   } else {
     view.preview = shown;
+    goTo("change");
   }
-  changed();
 }
 
 /** The lines that go and come, file by file. @param {Preview} shown */
 function preview(shown) {
   return el(
     "div",
-    { class: "preview", key: `preview/${shown.plan}`, role: "group", "aria-label": t.clients.change },
+    { class: "preview", key: `preview/${shown.plan}`, role: "group", "aria-labelledby": "change" },
+    el("h3", { id: "change", tabindex: -1 }, t.clients.change),
     shown.changes.map(file),
     el("p", { class: "quiet small" }, t.clients.copy),
     el(
@@ -187,7 +194,7 @@ function file(change) {
     "div",
     { class: "preview-file", key: change.file },
     el(
-      "h3",
+      "h4",
       null,
       name(change.client),
       " ",
@@ -216,7 +223,7 @@ function file(change) {
 
 function drop() {
   view.preview = null;
-  changed();
+  goTo(view.form ? "connect-client" : "connect");
 }
 
 /** @param {Preview} shown */
@@ -229,6 +236,7 @@ async function make(shown) {
   view.done = [t.clients.made, ...after, ...done.asked.map(asked).filter((line) => line !== "")];
   say(t.clients.made);
   await lookAtClients();
+  goTo("told");
 }
 
 /** @param {Asked} one */

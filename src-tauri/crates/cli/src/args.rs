@@ -286,6 +286,8 @@ pub enum Via {
     Proxy,
     /// It connects itself, and asks `mcp-login headers` for the header; Claude Code and Codex
     Headers,
+    /// It connects to the agent's door (`mcp-login door on`) with a key of its own; VS Code
+    Door,
 }
 
 /// Whether and how a change is made.

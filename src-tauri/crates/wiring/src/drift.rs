@@ -3,7 +3,7 @@
 use crate::record::Wired;
 use crate::wire::has;
 use crate::{WiringError, Wirings, file};
-use mcp_login_clients::{Document, Tree, ours, remote};
+use mcp_login_clients::{Document, Tree, Via, ours, remote};
 use std::path::Path;
 
 /// What became of an entry.
@@ -59,14 +59,16 @@ impl Wirings {
         match read() {
             Err(error) => Some(Drifted::Unread(error.to_string())),
             Ok(None) => Some(Drifted::Gone),
-            Ok(Some(entry)) => changed(&wired.entry, &entry),
+            Ok(Some(entry)) => changed(&wired.entry, &entry, wired.via),
         }
     }
 }
 
-fn changed(written: &Tree, is: &Tree) -> Option<Drifted> {
-    let more = is.members().iter().any(|(key, value)| {
-        mcp_login_clients::is_transport(key) && written.get(key).is_none() && !empty(value)
+fn changed(written: &Tree, is: &Tree, via: Via) -> Option<Drifted> {
+    // what a door's key is, only the agent knows
+    let key = |name: &str| via == Via::Door && name == "headers";
+    let more = is.members().iter().any(|(name, value)| {
+        mcp_login_clients::is_transport(name) && written.get(name).is_none() && !empty(value) && !key(name)
     });
     if has(is, written) && !more {
         let ours = ours(is)?;

@@ -155,6 +155,8 @@ pub struct Plan {
     pub what: String,
     /// File by file; none when everything is as it should be.
     pub changes: Vec<Change>,
+    /// Keys of the door that open for nobody afterwards, by their names.
+    pub keys: Vec<String>,
     pub(crate) root: PathBuf,
     /// The step that is taken back.
     pub(crate) undoes: Option<u64>,
@@ -173,7 +175,7 @@ impl Plan {
         for change in &changes {
             file::check_writable(&change.path, &change.seen)?;
         }
-        Ok(Self { what, changes, root: root.to_owned(), undoes: None })
+        Ok(Self { what, changes, keys: Vec::new(), root: root.to_owned(), undoes: None })
     }
 
     /// Whether nothing is to be done.

@@ -33,8 +33,11 @@ pub struct Wired {
     pub account_id: String,
     /// The server's address.
     pub server: String,
-    /// What was written.
+    /// What was written; without the key of a door.
     pub entry: Tree,
+    /// Names the key of a door to the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// Unix seconds.
     pub at: u64,
     pub(crate) made: Made,

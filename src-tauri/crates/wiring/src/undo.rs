@@ -2,7 +2,7 @@
 
 use crate::file::{self, Readers};
 use crate::plan::{Change, Plan};
-use crate::record::{self, Key, Record};
+use crate::record::{self, Record, Wired};
 use crate::wire::kept;
 use crate::{WiringError, Wirings};
 
@@ -15,6 +15,11 @@ impl Wirings {
         let record = Record::read(&self.root)?;
         let step = record.steps.last().ok_or(WiringError::NothingToUndo)?;
         let mut changes = Vec::new();
+        let came = |w: &&Wired| {
+            let part = step.files.iter().find(|part| part.file == w.file);
+            part.is_some_and(|part| !part.wired.contains(w))
+        };
+        let keys: Vec<String> = record.wired.iter().filter(came).filter_map(|w| w.key.clone()).collect();
         for part in &step.files {
             let client = self.client(&part.client)?;
             let mut change = Change::begin(client, part.file.clone(), Readers::Person)?;
@@ -34,12 +39,13 @@ impl Wirings {
             }
             for wired in came {
                 change.take(client, &wired.place, Some(&wired.made)).map_err(|_| no_way())?;
-                change.remove(Key { ..wired.key() });
+                change.remove(wired.key());
             }
             changes.push(change);
         }
         let mut plan = Plan::new(&self.root, format!("take back: {}", step.what), changes)?;
         plan.undoes = Some(step.id);
+        plan.keys = keys;
         Ok(plan)
     }
 }

@@ -5,7 +5,7 @@ use crate::key::entry_name;
 use crate::plan::{Change, Plan, now};
 use crate::record::{self, Key, Record, Wired};
 use crate::{WiringError, Wirings};
-use mcp_login_clients::{Client, Host, Occupied, Place, Tree, Via, Wiring, ours};
+use mcp_login_clients::{Client, Edit, Host, Occupied, Place, Tree, Via, Wiring, ours};
 use std::path::{Path, PathBuf};
 
 /// An account.
@@ -20,12 +20,14 @@ pub struct Account {
 }
 
 /// The agent's own address, for [`Via::Door`].
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Door {
     /// The address.
     pub url: String,
     /// The value of the header; good for nothing but this.
     pub key: String,
+    /// Names the key to the agent.
+    pub id: String,
 }
 
 impl std::fmt::Debug for Door {
@@ -131,7 +133,13 @@ impl Wirings {
                 change.remove(key.clone());
             }
             let occupied = if renewed { Occupied::Replace } else { wish.occupied };
-            let made = change.put(client, &place, &entry, occupied)?;
+            let mut made = change.put(client, &place, &entry, occupied)?;
+            let mut entry = entry;
+            if wish.door.is_some() {
+                // the key stands in the client's file, and nowhere in ours
+                made.edit = Edit::default();
+                entry = without_key(entry);
+            }
             change.add(Wired {
                 client: client.id.clone(),
                 file: path,
@@ -141,6 +149,7 @@ impl Wirings {
                 account_id: wish.account.id.clone(),
                 server: wish.account.server.clone(),
                 entry,
+                key: wish.door.as_ref().map(|door| door.id.clone()),
                 at: now(),
                 made,
             });
@@ -210,7 +219,13 @@ impl Wirings {
                 change.restore(text);
             }
         }
-        Plan::new(&self.root, format!("disconnect {} from {named}", client.name), vec![change])
+        let gone: Vec<&Wired> =
+            record.wired.iter().filter(|w| w.file == path && places.contains(&w.place)).collect();
+        let keys = gone.into_iter().filter_map(|wired| wired.key.clone()).collect();
+        let mut plan =
+            Plan::new(&self.root, format!("disconnect {} from {named}", client.name), vec![change])?;
+        plan.keys = keys;
+        Ok(plan)
     }
 }
 
@@ -218,6 +233,13 @@ impl Wirings {
 pub(crate) fn kept(root: &Path, name: &str) -> Result<String, WiringError> {
     let path = record::copy(root, name);
     file::read(&path)?.text.ok_or(WiringError::NoFile { path, what: "gone" })
+}
+
+fn without_key(entry: Tree) -> Tree {
+    match entry {
+        Tree::Map(members) => Tree::Map(members.into_iter().filter(|(key, _)| key != "headers").collect()),
+        other => other,
+    }
 }
 
 /// Whether an entry still says what was written, whatever else it says.

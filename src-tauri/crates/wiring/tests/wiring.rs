@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use mcp_login_clients::Occupied;
-use mcp_login_wiring::{Account, Drifted, Here, Scope, Sign, Via, WiringError, Wirings, Wish};
+use mcp_login_wiring::{Account, Door, Drifted, Here, Scope, Sign, Via, WiringError, Wirings, Wish};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -303,6 +303,33 @@ fn what_became_of_an_entry_is_seen() {
     fs::write(&file, &ours).unwrap();
     fs::remove_file(person.at("bin/mcp-login")).unwrap();
     assert_eq!(person.drift(), [Drifted::NoProgram(command)]);
+}
+
+#[test]
+fn the_key_of_a_door_is_in_no_record_of_ours() {
+    let person = Person::new();
+    let file = person.write(".config/Code/User/mcp.json", "{\n}\n");
+    let account = account("a");
+    let door = || Door {
+        url: "unix:///run/door.sock#/mcp".into(),
+        key: "Bearer mcplogin_k".into(),
+        id: "k1".into(),
+    };
+    let wish = Wish { via: Via::Door, door: Some(door()), ..wish("vscode", &account) };
+    let plan = person.wirings.connect("x", &[wish]).unwrap();
+    let shown = format!("{:?}", plan.changes[0].hunks);
+    assert!(!shown.contains("mcplogin_k") && shown.contains("unix:///run/door.sock#/mcp"), "{shown}");
+    plan.apply().unwrap();
+    assert!(read(&file).contains("Bearer mcplogin_k"));
+    let record = read(&person.place.path().join("data/clients/wired.json"));
+    assert!(!record.contains("mcplogin_k"), "{record}");
+    assert_eq!(person.drift(), []);
+    fs::write(&file, read(&file).replace("unix:///run/door.sock#/mcp", "https://evil.example/")).unwrap();
+    assert_eq!(person.drift(), [Drifted::OtherAddress("https://evil.example/".into())]);
+    let plan = person.wirings.disconnect("vscode", "a", &Scope::Person).unwrap();
+    assert_eq!(plan.keys, ["k1"]);
+    plan.apply().unwrap();
+    assert_eq!(read(&file), "{\n}\n".replace('\n', "\n"));
 }
 
 #[test]

@@ -9,12 +9,13 @@ use crate::table::{self, Column, Fit, cell, inked};
 use crate::text::{quoted, visible};
 use crate::wirings::{self, Came};
 use crate::{surroundings, words};
-use mcp_login_ipc::Code;
 use mcp_login_ipc::api::{
-    AccountStatus, Announce, ApprovalGrant, ApprovalRequest, ApprovalsMode, Empty, RequestedState, Until,
+    AccountStatus, Announce, ApprovalGrant, ApprovalRequest, ApprovalsMode, DoorForgetKey, DoorMakeKey,
+    Empty, RequestedState, Until,
 };
 use mcp_login_ipc::method::call;
-use mcp_login_wiring::{Account, Client, Occupied, Scope, Wirings, Wish};
+use mcp_login_ipc::{Code, Fault};
+use mcp_login_wiring::{Account, Client, Door, Occupied, Scope, Wirings, Wish};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -33,7 +34,14 @@ pub(super) fn connect(out: &Out, connect: &Connect) -> Result<(), Failure> {
     let via = match connect.via {
         Via::Proxy => mcp_login_wiring::Via::Proxy,
         Via::Headers => mcp_login_wiring::Via::Headers,
+        Via::Door => mcp_login_wiring::Via::Door,
     };
+    let door = match connect.via {
+        Via::Door if connect.consent.dry_run => Some(Door { url: "unix://…".into(), ..Door::default() }),
+        Via::Door => Some(new_key(client, &account)?),
+        Via::Proxy | Via::Headers => None,
+    };
+    let key = door.as_ref().map(|door| door.id.clone()).filter(|id| !id.is_empty());
     let wish = Wish {
         client: &client.id,
         account: &account,
@@ -41,12 +49,16 @@ pub(super) fn connect(out: &Out, connect: &Connect) -> Result<(), Failure> {
         scope: scope(connect.project.as_deref()),
         entry: connect.entry.as_deref(),
         occupied: if connect.replace { Occupied::Replace } else { Occupied::Refuse },
-        door: None,
+        door,
     };
     let what = format!("connect {} to {}", client.name, account.name);
-    let plan = wirings.connect(&what, &[wish])?;
     let question = format!("Write this, and let {} use {}?", client.name, visible(&account.name));
-    let came = wirings::settle(out, plan, connect.consent, &question, json!({}))?;
+    let plan = wirings.connect(&what, &[wish]).map_err(Failure::from);
+    let came = plan.and_then(|plan| wirings::settle(out, plan, connect.consent, &question, json!({})));
+    if !matches!(came, Ok(Came::Made)) {
+        forget(key.as_slice())?;
+    }
+    let came = came?;
     match came {
         Came::Shown => return Ok(()),
         Came::Made if !out.json() => {
@@ -62,7 +74,44 @@ pub(super) fn connect(out: &Out, connect: &Connect) -> Result<(), Failure> {
         }
         Came::Made | Came::Nothing => {}
     }
-    approve(out, &wirings, client, &account);
+    if connect.via == Via::Door {
+        if !out.json() {
+            out.line(&format!("  You are asked once, when {} first comes with its key.", client.name));
+        }
+    } else {
+        approve(out, &wirings, client, &account);
+    }
+    Ok(())
+}
+
+/// A key for the client, and the address that it opens.
+fn new_key(client: &Client, account: &Account) -> Result<Door, Failure> {
+    let mut link = Link::open(Start::IfNeeded)?;
+    if !link.call(&call::DoorStatus(Empty {}))?.open {
+        let fault = Fault::new(Code::NoSuchWay).detail("client", client.name.as_str());
+        return Err(Failure {
+            next: "Open it with `mcp-login door on`, and try again.".to_owned(),
+            ..fault.detail("reason", "the agent's door is closed").into()
+        });
+    }
+    let wish = DoorMakeKey { account: account.id.clone(), client: client.name.clone() };
+    let new = link.call(&call::DoorMakeKey(wish))?;
+    let url = new.made.local_url.or(new.made.url);
+    let key = format!("Bearer {}", new.key.expose());
+    let no_door = || Fault::new(Code::Internal).detail("reason", "the agent names no address for its door");
+    Ok(Door { url: url.ok_or_else(no_door)?, key, id: new.made.id })
+}
+
+/// Keys that no entry uses any more open nothing any more.
+fn forget(keys: &[String]) -> Result<(), Failure> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let mut link = Link::open(Start::IfNeeded)?;
+    for id in keys {
+        // forgotten by hand already
+        let _ = link.call(&call::DoorForgetKey(DoorForgetKey { id: id.clone() }));
+    }
     Ok(())
 }
 
@@ -72,7 +121,12 @@ pub(super) fn disconnect(out: &Out, disconnect: &Disconnect) -> Result<(), Failu
     let scope = scope(disconnect.project.as_deref());
     let plan = wirings.disconnect(&client.id, &disconnect.name, &scope)?;
     let question = format!("Take {} out of {}?", visible(&disconnect.name), client.name);
-    if wirings::settle(out, plan, disconnect.consent, &question, json!({}))? == Came::Made && !out.json() {
+    let keys = plan.keys.clone();
+    let came = wirings::settle(out, plan, disconnect.consent, &question, json!({}))?;
+    if came == Came::Made {
+        forget(&keys)?;
+    }
+    if came == Came::Made && !out.json() {
         out.done(&format!("{} is not connected to {} any more", client.name, visible(&disconnect.name)));
         let hint = "What you allowed it stays allowed: `mcp-login approvals` shows it.";
         out.line(&out.paint(Ink::Faint, &format!("  {hint}")));
@@ -82,8 +136,12 @@ pub(super) fn disconnect(out: &Out, disconnect: &Disconnect) -> Result<(), Failu
 
 pub(super) fn undo(out: &Out, undo: &Undo) -> Result<(), Failure> {
     let plan = wirings::open()?.undo()?;
-    let what = plan.what.clone();
-    match wirings::settle(out, plan, undo.consent, "Put this back?", json!({}))? {
+    let (what, keys) = (plan.what.clone(), plan.keys.clone());
+    let came = wirings::settle(out, plan, undo.consent, "Put this back?", json!({}))?;
+    if came == Came::Made {
+        forget(&keys)?;
+    }
+    match came {
         Came::Made if !out.json() => out.done(&format!("Done: {}", visible(&what))),
         Came::Nothing if !out.json() => out.done("Everything is as it was already"),
         Came::Made | Came::Nothing | Came::Shown => {}

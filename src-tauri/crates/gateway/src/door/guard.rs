@@ -47,7 +47,9 @@ impl Refusal {
             Refusal::Host => "This port answers to 127.0.0.1 and localhost only.",
             Refusal::Origin => "Web pages get no answer here.",
             Refusal::Path => "There is nothing here. `mcp-login door status` shows the addresses.",
-            Refusal::Key => "This needs a key for this account. `mcp-login door key NAME --client LABEL` makes one.",
+            Refusal::Key => {
+                "This needs a key for this account. `mcp-login door key NAME --client LABEL` makes one."
+            }
             Refusal::Method => "MCP uses POST, GET and DELETE.",
             Refusal::Type => "MCP posts application/json.",
             Refusal::TooLarge => "The message is too large.",
@@ -142,7 +144,9 @@ mod tests {
     #[test]
     fn in_this_order() {
         assert_eq!(look("/a/mcp", &[]), Err(Refusal::Host));
-        for host in ["127.0.0.1", "127.0.0.1:7001", "evil.example:7000", "localhost.evil.example:7000", "[::1]:7000"] {
+        for host in
+            ["127.0.0.1", "127.0.0.1:7001", "evil.example:7000", "localhost.evil.example:7000", "[::1]:7000"]
+        {
             assert_eq!(look("/a/mcp", &[("host", host), KEY]), Err(Refusal::Host), "{host}");
         }
         assert_eq!(look("/a/mcp", &[HERE, HERE, KEY]), Err(Refusal::Host), "two of them");
@@ -150,7 +154,15 @@ mod tests {
         for origin in ["null", "http://127.0.0.1:7000", "https://evil.example", ""] {
             assert_eq!(look("/a/mcp", &[HERE, ("origin", origin), KEY]), Err(Refusal::Origin), "{origin}");
         }
-        for path in ["/", "/mcp", "//mcp", "/a/b/mcp", "/a/mcp/", "/a%2f/mcp", "/.well-known/oauth-protected-resource"] {
+        for path in [
+            "/",
+            "/mcp",
+            "//mcp",
+            "/a/b/mcp",
+            "/a/mcp/",
+            "/a%2f/mcp",
+            "/.well-known/oauth-protected-resource",
+        ] {
             assert_eq!(look(path, &[HERE, KEY]), Err(Refusal::Path), "{path}");
         }
         for key in ["", "Bearer", "Bearer ", "Basic mcplogin_x", "mcplogin_x"] {
@@ -158,7 +170,10 @@ mod tests {
         }
         assert_eq!(look("/a/mcp", &[HERE, KEY, KEY]), Err(Refusal::Key), "two of them");
         let good = Shown { account: "a".into(), key: "mcplogin_x".into() };
-        assert_eq!(look("/a/mcp", &[("host", "localhost:7000"), ("authorization", "bearer mcplogin_x")]), Ok(good));
+        assert_eq!(
+            look("/a/mcp", &[("host", "localhost:7000"), ("authorization", "bearer mcplogin_x")]),
+            Ok(good)
+        );
         let inside = shown(&parts("GET", "/a/mcp", &[("host", "localhost"), KEY]), Entry::Private);
         assert!(inside.is_ok(), "a socket has no port to be named");
         let page = shown(&parts("GET", "/a/mcp", &[("origin", "null"), KEY]), Entry::Private);
@@ -169,7 +184,13 @@ mod tests {
     fn only_what_mcp_asks() {
         let json = ("content-type", "application/json; charset=utf-8");
         assert_eq!(asked(&parts("POST", "/", &[json])), Ok(()));
-        for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonx", ""] {
+        for kind in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data",
+            "application/jsonx",
+            "",
+        ] {
             assert_eq!(asked(&parts("POST", "/", &[("content-type", kind)])), Err(Refusal::Type), "{kind}");
         }
         assert_eq!(asked(&parts("POST", "/", &[])), Err(Refusal::Type));

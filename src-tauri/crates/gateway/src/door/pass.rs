@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ::http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use ::http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -34,7 +34,11 @@ const IN: [&str; 7] = [
 const MIRRORED: &str = "mcp-param-";
 
 /// Answers one request. Total: whatever is asked, there is an answer.
-pub(super) async fn answer(request: Request<Incoming>, entry: Entry, keeper: &dyn Doorkeeper) -> Response<Out> {
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    entry: Entry,
+    keeper: &dyn Doorkeeper,
+) -> Response<Out> {
     match admitted(request, entry, keeper).await {
         Ok(response) => response,
         Err(refusal) => refuse(refusal),
@@ -123,7 +127,9 @@ fn refuse(refusal: Refusal) -> Response<Out> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     match refusal {
         // No `resource_metadata`: there is nothing to sign in to here.
-        Refusal::Key => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"mcp-login\""))),
+        Refusal::Key => {
+            drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"mcp-login\"")))
+        }
         Refusal::Method => drop(headers.insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"))),
         _ => {}
     }
