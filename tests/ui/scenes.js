@@ -368,6 +368,9 @@ export const scenes = {
       ["press", "input[value=always]"],
     ],
   },
+  "consent-beforehand": consent([
+    f.question("18", { subject: f.subjects.cursor, caller: f.chainOf({ name: "kitty", program: "/usr/bin/kitty" }, f.zsh) }),
+  ]),
   "consent-script": consent([
     f.question("18", { subject: f.subjects.script, caller: f.chainOf(f.subjects.script, f.zsh) }),
   ]),

@@ -770,6 +770,7 @@ export const t = {
     weak: "This system cannot pin the program down while it asks; another could have slipped into its place.",
     for: "For how long",
     again: "You refused it for good before, and wanted to be asked again.",
+    beforehand: "You are connecting it: its first use would raise the same question.",
     once: "This once",
     next: "The next time",
     /** @param {string} program */
