@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mcp_login_tests::raw::Local;
-use mcp_login_tests::{Client, Home, Person, SETTINGS, Said, Sandbox, Stage, place};
+use mcp_login_tests::{Client, Home, McpClient, Person, SETTINGS, Said, Sandbox, Stage, place};
 use serde_json::{Value, json};
 
 /// A file as somebody writes it who has edited it on Windows.
@@ -210,6 +210,52 @@ fn in_a_window_there_is_one_question_for_client_and_account() {
     // and nobody but our own programs puts a question before a person in another one's name
     let params = json!({"program": codex.file().display().to_string(), "account": "work"});
     assert_eq!(Local::connect(&home).refused("approval.request", &params), "not_permitted");
+}
+
+#[test]
+fn a_door_has_a_key_for_the_client_alone() {
+    let (_sandbox, home) = house();
+    let file = write(&home, ".config/Code/User/mcp.json", "{}");
+    let wish = ["connect", "work", "--client", "vscode", "--via", "door", "--yes"];
+    let said = home.run(&wish).exits(2);
+    assert!(said.stderr.contains("mcp-login door on"), "{}", said.stderr);
+    assert_eq!(read(&file), "{}");
+    home.run(&["door", "on"]).ok();
+    let said = home.run(&wish).ok();
+    let settings: Value = serde_json::from_str(&read(&file)).expect("JSON");
+    let entry = &settings["servers"]["work"];
+    assert!(entry["url"].as_str().is_some_and(|url| url.starts_with("unix:///")), "{settings}");
+    let key =
+        entry["headers"]["Authorization"].as_str().and_then(|v| v.strip_prefix("Bearer ")).expect("a key");
+    assert!(!said.stdout.contains(key), "the key is shown: {}", said.stdout);
+    let record = read(&home.path("data/clients/wired.json"));
+    assert!(!record.contains(key), "the key is in a file of ours: {record}");
+    let keys = |home: &Home| home.run(&["door", "status", "--json"]).ok().json()["keys"].clone();
+    assert_eq!(keys(&home)[0]["client"], "VS Code");
+    // what is taken back opens nothing any more
+    home.run(&["undo", "--yes"]).ok();
+    assert_eq!(read(&file), "{}");
+    assert_eq!(keys(&home), json!([]));
+    home.run(&wish).ok();
+    home.run(&["disconnect", "work", "--client", "vscode", "--yes"]).ok();
+    assert_eq!((read(&file).as_str(), keys(&home)), ("{}", json!([])));
+    // and a client that has no use for a door gets no key
+    home.run(&["connect", "work", "--client", "zed", "--via", "door", "--yes"]).exits(2);
+    assert_eq!(keys(&home), json!([]));
+}
+
+/// What was written is what the client needs: a client that speaks MCP, started by nothing but its entry.
+#[test]
+fn the_entry_that_was_written_is_a_server() {
+    let (_sandbox, home) = house();
+    let file = write(&home, ".cursor/mcp.json", CURSOR);
+    home.run(&["connect", "work", "--client", "cursor", "--yes"]).ok();
+    let text = read(&file);
+    let entry =
+        text.split("\"command\": \"").nth(2).and_then(|rest| rest.split('"').next()).expect("a command");
+    let mut server = McpClient::start(home.program(Path::new(entry)).args(["proxy", "work"]));
+    assert_eq!(server.initialize()["serverInfo"]["name"], "mcp-login-sandbox");
+    server.echo("hello");
 }
 
 #[test]

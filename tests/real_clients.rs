@@ -94,14 +94,18 @@ impl Codex {
     }
 }
 
-/// Codex starts servers and helpers with hardly a variable: a script in our command's place tells it where this test's home is.
+/// Codex starts servers and helpers with hardly a variable, while this test's home, bus and keyring are found by variables
+/// only: a script in our command's place sets them.
 fn at_home(home: &Home) {
     let settings = home.path("person/.codex/config.toml");
     let text = fs::read_to_string(&settings).expect("its file");
     let script = home.path("ours/mcp-login");
     fs::create_dir_all(script.parent().expect("a directory")).expect("a directory");
     let command = home.programs().command.display().to_string();
-    let line = format!("#!/bin/sh\nMCP_LOGIN_HOME='{}' exec '{command}' \"$@\"\n", home.dir().display());
+    let ours = home.command(&[]);
+    let variables = ours.get_envs().filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)));
+    let set: String = variables.map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+    let line = format!("#!/bin/sh\n{set}exec '{command}' \"$@\"\n");
     place::script(&script, &line);
     assert!(text.contains(&command), "{text}");
     fs::write(&settings, text.replace(&command, &script.display().to_string())).expect("its file");
@@ -169,16 +173,19 @@ fn codex_calls_tools_with_a_header_helper() {
     let mut home = Home::new();
     install(&mut home);
     home.signed_in(sandbox.mcp(), "work");
+    connect(&home, "codex", "headers");
     at_home(&home);
     let mut codex = Codex::start(&home);
     assert!(codex.tools().contains(&"whoami".to_owned()));
     let thread = codex.thread();
     let said = codex.whoami(&thread);
     assert!(said.to_string().contains("alice"), "{said}");
-    // every token there was is dead: the helper is asked again after the 401
-    home.run(&["refresh", "work"]).ok();
+    // the token that Codex has is dead: the helper is asked again after the 401, and gives one that is not
+    sandbox.expire("access");
     let said = codex.whoami(&thread);
     assert!(said.to_string().contains("alice"), "after a rotation: {said}");
+    assert!(sandbox.at("mcp").iter().any(|request| request.answered(401)), "no token was refused");
+    assert_eq!(sandbox.at("refresh").len(), 1);
 }
 
 /// The first client that comes starts the agent, which finds the sign-in in the keychain.
