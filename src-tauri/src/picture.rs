@@ -52,9 +52,9 @@ pub(crate) struct Picture {
     /// Rotation and hand-out are paused.
     pub(crate) paused: bool,
     /// Accounts, by name, whose servers want more scopes.
-    wanted: Vec<String>,
+    pub(crate) wanted: Vec<String>,
     /// The account, by name, that came to need a sign-in last, and when.
-    needy: Option<(String, Instant)>,
+    pub(crate) needy: Option<(String, Instant)>,
 }
 
 impl Default for Picture {
@@ -110,6 +110,10 @@ impl Picture {
             Event::Attention { attention } if attention.why == AttentionWhy::MoreScopes => {
                 self.wanted.retain(|name| *name != attention.account);
                 self.wanted.push(attention.account.clone());
+                Stale::Nothing
+            }
+            Event::HandOutChanged { paused } => {
+                self.paused = *paused;
                 Stale::Nothing
             }
             Event::ApprovalAsked { .. } | Event::ApprovalsChanged => Stale::Questions,
@@ -183,6 +187,8 @@ pub(crate) mod tests {
         assert_eq!((picture.accounts[0].name.as_str(), picture.mood()), ("a", Mood::NeedsSignIn));
         picture.apply(&Event::AccountRemoved { id: "id-a".to_owned(), name: "a".to_owned() });
         assert_eq!(picture.mood(), Mood::Offline);
+        assert_eq!(picture.apply(&Event::HandOutChanged { paused: true }), Stale::Nothing);
+        assert!(picture.paused);
         assert_eq!(picture.apply(&Event::ApprovalsChanged), Stale::Questions);
         assert_eq!(picture.apply(&Event::Missed), Stale::Everything);
     }

@@ -33,6 +33,8 @@ mod desktop;
 mod home;
 mod keyring;
 pub mod mcp_client;
+#[cfg(target_os = "linux")]
+mod look;
 pub mod npm;
 mod oidc_provider;
 mod page;
@@ -69,6 +71,8 @@ pub use desktop::{Desktop, Window, XdgOpen};
 pub use home::{Home, SETTINGS, Said, policy_for};
 pub use keyring::KeyringItem;
 pub use mcp_client::McpClient;
+#[cfg(target_os = "linux")]
+pub use look::{Findings, Theme};
 pub use oidc_provider::{Event, OidcProvider};
 pub use page::Page;
 pub use person::{Landing, Person, Redirect};

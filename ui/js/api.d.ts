@@ -470,6 +470,11 @@ export type Event =
     kind: "attention";
   }
   | {
+    kind: "hand_out_changed";
+    /** Whether they stand still now. */
+    paused: boolean;
+  }
+  | {
     kind: "window_wanted";
   }
   | {
