@@ -262,9 +262,10 @@ impl Core {
         self.0.clock.now()
     }
 
-    /// Whether the account's tokens were got by this process, which began at `since` (unix seconds).
-    pub(crate) fn obtained_since(&self, id: &AccountId, since: u64) -> bool {
-        self.account(id).is_ok_and(|s| s.last_rotation_at.is_some() || s.account.signed_in_at >= since)
+    /// Whether the account's tokens were got by this process, and not by one before it.
+    pub(crate) fn obtained_here(&self, id: &AccountId) -> bool {
+        let tokens = self.account(id).ok().and_then(|snapshot| snapshot.tokens.clone());
+        tokens.is_some_and(|tokens| tokens.life.obtained_boot.is_some())
     }
 
     /// Our client identities.

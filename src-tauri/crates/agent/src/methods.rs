@@ -413,7 +413,7 @@ impl Doors {
         let want = Want { newer_than: params.newer_than, min_ttl: params.min_ttl.map(Duration::from_secs) };
         let fetched = match params.helper {
             // In a box, as above.
-            true => Box::pin(self.helpers.fetch(&self.core, &id, want, self.started_at)).await,
+            true => Box::pin(self.helpers.fetch(&self.core, &id, want)).await,
             false => self.core.fetch(&id, want).await,
         };
         let fetched = match fetched {
