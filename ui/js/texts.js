@@ -648,6 +648,8 @@ export const t = {
     agent_started: "Agent started",
     agent_stopped: "Agent stopped",
     token: { ok: "Token handed out:", not: "Token refused:" },
+    gateway: { ok: "Connected through MCP Login:", not: "Not connected through MCP Login:" },
+    door: "The HTTP door:",
     refresh: { ok: "Renewed:", not: "Renewal failed:" },
     sign_in_started: "Sign-in begun:",
     sign_in: { ok: "Signed in:", not: "Sign-in failed:" },
