@@ -205,7 +205,8 @@ pub(crate) async fn plan_setup(app: AppHandle) -> Answer {
                 door: None,
             })
             .collect();
-        let plan = wirings.connect("setup", &wishes)?;
+        // those that cannot be changed are named by `clients`, or stay as they are
+        let (plan, _) = wirings.connect_where_possible("setup", wishes)?;
         let wired = wired.iter().map(|(known, account)| (known.client.id.clone(), account.clone())).collect();
         Ok(show(&app, plan, wired))
     })

@@ -32,9 +32,9 @@ mod client;
 mod desktop;
 mod home;
 mod keyring;
-pub mod mcp_client;
 #[cfg(target_os = "linux")]
 mod look;
+pub mod mcp_client;
 pub mod npm;
 mod oidc_provider;
 mod page;
@@ -70,9 +70,9 @@ pub use client::Client;
 pub use desktop::{Desktop, Window, XdgOpen};
 pub use home::{Home, SETTINGS, Said, policy_for};
 pub use keyring::KeyringItem;
-pub use mcp_client::McpClient;
 #[cfg(target_os = "linux")]
 pub use look::{Findings, Theme};
+pub use mcp_client::McpClient;
 pub use oidc_provider::{Event, OidcProvider};
 pub use page::Page;
 pub use person::{Landing, Person, Redirect};

@@ -157,6 +157,30 @@ impl Wirings {
         Plan::new(&self.root, what.to_owned(), changes)
     }
 
+    /// The same for as many clients as it can be: those whose files cannot be changed are left out, and why.
+    ///
+    /// # Errors
+    /// [`WiringError`], when it is not about one client's file.
+    pub fn connect_where_possible(
+        &self,
+        what: &str,
+        wishes: Vec<Wish<'_>>,
+    ) -> Result<(Plan, Vec<WiringError>), WiringError> {
+        let mut wishes = wishes;
+        let mut left_out = Vec::new();
+        let mut clients: Vec<&str> = wishes.iter().map(|wish| wish.client).collect();
+        clients.sort_unstable();
+        clients.dedup();
+        for client in clients {
+            let own: Vec<Wish<'_>> = wishes.iter().filter(|wish| wish.client == client).cloned().collect();
+            if let Err(error) = self.connect(what, &own) {
+                wishes.retain(|wish| wish.client != client);
+                left_out.push(error);
+            }
+        }
+        Ok((self.connect(what, &wishes)?, left_out))
+    }
+
     /// Plans to take an entry out: of the account with this name, or the entry of this name if it is ours.
     ///
     /// # Errors

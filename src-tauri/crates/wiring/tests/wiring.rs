@@ -200,6 +200,20 @@ fn when_one_file_fails_none_is_changed() {
 }
 
 #[test]
+fn a_file_that_cannot_be_changed_is_left_out() {
+    let person = Person::new();
+    let cursor = person.write(".cursor/mcp.json", CURSOR);
+    let kiro = person.write(".kiro/settings/mcp.json", "{}");
+    fs::set_permissions(&kiro, fs::Permissions::from_mode(0o444)).unwrap();
+    let account = account("a");
+    let wishes = vec![wish("kiro", &account), wish("cursor", &account)];
+    let (plan, left_out) = person.wirings.connect_where_possible("x", wishes).unwrap();
+    assert!(matches!(left_out.as_slice(), [WiringError::ReadOnly { .. }]), "{left_out:?}");
+    plan.apply().unwrap();
+    assert!(read(&cursor).contains("\"proxy\"") && read(&kiro) == "{}");
+}
+
+#[test]
 fn links_modes_and_rights_are_kept() {
     let person = Person::new();
     let real = person.write("dotfiles/mcp.json", CURSOR);

@@ -72,7 +72,10 @@ pub(super) fn run(out: &Out, setup: &Setup) -> Result<(), Failure> {
             door: None,
         })
         .collect();
-    let plan = wirings.connect("setup", &wishes)?;
+    let (plan, left_out) = wirings.connect_where_possible("setup", wishes)?;
+    for error in &left_out {
+        Failure::from(error.fault()).print(out);
+    }
     let clients = wired.iter().flat_map(|(server, _)| &server.known).map(|known| known.client.name.as_str());
     let mut names: Vec<&str> = clients.collect();
     names.sort_unstable();
