@@ -217,6 +217,12 @@ pub(crate) async fn take_scheme(app: AppHandle) -> Answer {
     .await
 }
 
+/// Has terminals find the command that lies beside this app.
+#[command]
+pub(crate) async fn install_command() -> Answer {
+    aside(crate::command_line::install).await
+}
+
 /// Whose a host is, by the Public Suffix List.
 #[command]
 pub(crate) fn registrable_domain(host: &str) -> String {

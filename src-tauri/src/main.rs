@@ -14,6 +14,7 @@ mod autostart;
 mod browsers;
 mod clients;
 mod clipboard;
+mod command_line;
 mod commands;
 mod consent;
 mod deep_link;

@@ -52,9 +52,9 @@ pub(crate) struct Picture {
     /// Rotation and hand-out are paused.
     pub(crate) paused: bool,
     /// Accounts, by name, whose servers want more scopes.
-    pub(crate) wanted: Vec<String>,
+    wanted: Vec<String>,
     /// The account, by name, that came to need a sign-in last, and when.
-    pub(crate) needy: Option<(String, Instant)>,
+    needy: Option<(String, Instant)>,
 }
 
 impl Default for Picture {
@@ -107,13 +107,13 @@ impl Picture {
                 self.accounts.retain(|account| account.id != *id);
                 Stale::Nothing
             }
+            Event::HandOutChanged { paused } => {
+                self.paused = *paused;
+                Stale::Nothing
+            }
             Event::Attention { attention } if attention.why == AttentionWhy::MoreScopes => {
                 self.wanted.retain(|name| *name != attention.account);
                 self.wanted.push(attention.account.clone());
-                Stale::Nothing
-            }
-            Event::HandOutChanged { paused } => {
-                self.paused = *paused;
                 Stale::Nothing
             }
             Event::ApprovalAsked { .. } | Event::ApprovalsChanged => Stale::Questions,

@@ -137,6 +137,7 @@ pub(crate) fn run(opening: &Opening, paths: Paths, lock: Lock) -> ExitCode {
             commands::open_path,
             commands::start_agent,
             commands::take_scheme,
+            commands::install_command,
             commands::registrable_domain,
             commands::quit,
             clients::clients,

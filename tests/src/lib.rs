@@ -22,6 +22,7 @@ mod account;
 mod agent;
 #[cfg(target_os = "linux")]
 pub mod axe;
+#[cfg(target_os = "linux")]
 mod browser;
 #[cfg(target_os = "linux")]
 mod cable;
@@ -56,11 +57,15 @@ mod test_ca;
 #[cfg(target_os = "linux")]
 mod tray_host;
 pub mod wait;
+#[cfg(target_os = "linux")]
 pub mod webdriver;
+#[cfg(windows)]
+pub mod win32;
 #[cfg(unix)]
 mod window;
 
 pub use agent::Agent;
+#[cfg(target_os = "linux")]
 pub use browser::Browser;
 #[cfg(target_os = "linux")]
 pub use cable::Cable;
@@ -91,6 +96,7 @@ pub use sources::{kept_files, sources};
 pub use test_ca::{Certificate, TestCa};
 #[cfg(target_os = "linux")]
 pub use tray_host::{Entry, TrayHost, TrayItem};
+#[cfg(target_os = "linux")]
 pub use webdriver::{WebDriver, keys};
 #[cfg(unix)]
 pub use window::{Shown, Stage};

@@ -54,6 +54,12 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whether it asks the authorization endpoint without a person (`prompt=none`), as the agent itself does to see whether
+    /// a redirect is taken; browsers bring other prompts or none.
+    pub fn asks_nobody(&self) -> bool {
+        self.param("prompt") == Some("none")
+    }
+
     /// A parameter of body or query, if it came once and as text.
     pub fn param(&self, name: &str) -> Option<&str> {
         [&self.params, &self.query].into_iter().find_map(|params| params.get(name)?.as_str())

@@ -465,14 +465,14 @@ export type Event =
     kind: "sign_in_ends";
   }
   | {
-    /** What for. */
-    attention: Attention;
-    kind: "attention";
-  }
-  | {
     kind: "hand_out_changed";
     /** Whether they stand still now. */
     paused: boolean;
+  }
+  | {
+    /** What for. */
+    attention: Attention;
+    kind: "attention";
   }
   | {
     kind: "window_wanted";

@@ -511,6 +511,8 @@ export const t = {
     /** @param {string} program @param {string} account */
     answerName: (program, account) => `Answer whether ${program} may use ${account}`,
     /** @param {string} program @param {string} account */
+    waits: (program, account) => `${program || "A program"} waits for you to sign in: ${account}`,
+    /** @param {string} program @param {string} account */
     asked: (program, account) => `${program} asks for ${account}`,
     /** @param {string} length */
     waits: (length) => `denied in ${length} without an answer`,
@@ -648,8 +650,8 @@ export const t = {
     agent_started: "Agent started",
     agent_stopped: "Agent stopped",
     token: { ok: "Token handed out:", not: "Token refused:" },
-    gateway: { ok: "Connected through MCP Login:", not: "Not connected through MCP Login:" },
-    door: "The HTTP door:",
+    gateway: { ok: "Messages carried:", not: "Messages refused:" },
+    door: "HTTP address:",
     refresh: { ok: "Renewed:", not: "Renewal failed:" },
     sign_in_started: "Sign-in begun:",
     sign_in: { ok: "Signed in:", not: "Sign-in failed:" },
@@ -682,6 +684,11 @@ export const t = {
     },
     takeScheme: "Let MCP Login open them",
     noTray: "This desktop has no tray: everything can be reached from this window.",
+    terminal: "In the terminal",
+    terminalMeans: "The command mcp-login does the same as this window: for scripts, over SSH, and for MCP clients that start it.",
+    installCommand: "Install the command-line tool",
+    /** @param {string} place */
+    commandInstalled: (place) => `Terminals find mcp-login: ${place}`,
     asking: "How programs are asked about",
     approvals: {
       window: "A window asks you. Without an answer within two minutes, it is a no.",

@@ -32,9 +32,9 @@ use crate::tokens::TokenSet;
 const EVENTS: usize = 256;
 
 /// Format versions of the state files. A change that an older program would misread raises its number.
-const ACCOUNTS_VERSION: u64 = 1;
-const REGISTRATIONS_VERSION: u64 = 1;
-const REVOCATIONS_VERSION: u64 = 1;
+pub(crate) const ACCOUNTS_VERSION: u64 = 1;
+pub(crate) const REGISTRATIONS_VERSION: u64 = 1;
+pub(crate) const REVOCATIONS_VERSION: u64 = 1;
 
 /// What a core is made of.
 pub struct Options {

@@ -42,6 +42,7 @@ pub mod ending;
 pub mod failure;
 pub mod fault;
 pub mod fetch;
+pub mod forget;
 pub mod http;
 pub mod id;
 mod index;

@@ -78,6 +78,12 @@ pub enum Command {
     Callback(Callback),
     /// Watch the whole story against a server on this computer; your own accounts are not touched
     Demo(Demo),
+    /// Have terminals find `mcp-login` by its name
+    Path {
+        /// What to do
+        #[command(subcommand)]
+        action: PathAction,
+    },
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -452,6 +458,15 @@ pub enum AgentAction {
     Restart,
     /// Show whether it runs; does not start it
     Status,
+}
+
+/// What can be done about finding the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum PathAction {
+    /// For this user: a link in `/usr/local/bin` or `~/.local/bin`; on Windows, an entry in your `Path`
+    Add,
+    /// Take it back
+    Remove,
 }
 
 /// `callback`

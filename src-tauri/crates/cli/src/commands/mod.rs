@@ -11,6 +11,7 @@ mod door;
 mod log;
 mod logout;
 mod offer;
+mod path;
 mod setup;
 mod token;
 
@@ -54,6 +55,7 @@ pub(crate) fn run(cli: &Cli, out: &Out) -> Result<(), Failure> {
         Command::Doctor => doctor::run(out),
         Command::Callback(callback) => callback::run(out, callback),
         Command::Demo(demo) => crate::demo::run(out, demo),
+        Command::Path { action } => path::run(out, *action),
         Command::Completions { shell } => {
             write(&manual::completions(*shell));
             Ok(())

@@ -242,7 +242,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         };
         tokio::select! {
             outcome = self.subscribed() => outcome,
-            () = ended => Ok(Landed::Other),
+            () = ended => Ok(Landed::Stream),
         }
     }
 

@@ -14,7 +14,7 @@ use super::session::{Mode, Opens};
 use super::{Gone, Landed, Link, Stop, Task};
 use crate::fault::{Executed, Fault};
 use crate::learnt::{Era, Speaks};
-use crate::upstream::Waiting;
+use crate::upstream::{Patience, Waiting};
 
 /// Clients give up after a minute without progress, some after half of it.
 const PROGRESS: Duration = Duration::from_secs(5);
@@ -84,8 +84,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 told += 1;
                 // It must grow, and stay below where the server's own begins: that may be anything, most begin with 0 or 1.
                 let progress = f64::from(told) / 1000.0;
-                let text = json!({"progress": progress, "message": "MCP Login: waiting for you to sign in"})
-                    .to_string();
+                let text = json!({"progress": progress, "message": "MCP Login: waiting for you"}).to_string();
                 let params = crate::splice::set(&text, "progressToken", token).unwrap_or(text);
                 let text =
                     format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{params}}}"#);
@@ -156,7 +155,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         }
         match mode {
             Mode::Native => {
-                self.say(bytes).await;
+                self.say(bytes, Patience::ForAPerson).await;
                 if opens.is_some() {
                     let _ = self.tasks.send(Task::Listen);
                 }
@@ -167,6 +166,6 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             // Without sessions, clients notify of nothing but what the closed stream says, and answer nothing.
             Mode::None | Mode::Up | Mode::Down => {}
         }
-        Ok(Landed::Other)
+        Ok(Landed::Brief)
     }
 }

@@ -48,7 +48,9 @@ pub(super) struct State {
     pub(super) id: Option<HeaderValue>,
     /// `MCP-Protocol-Version`: what the server chose.
     pub(super) version: Option<HeaderValue>,
-    /// HTTP+SSE: where messages go.
+    /// Whether it goes over HTTP+SSE.
+    pub(super) http_sse: bool,
+    /// Where messages go then, while the stream is there.
     pub(super) endpoint: Option<Uri>,
     /// The parameters of `initialize`, to say it again.
     pub(super) initialize: Option<String>,

@@ -7,17 +7,15 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::io::AsyncWrite;
 
-use super::session::Mode;
+use super::refusal::Refusal;
 use super::stream::{Origin, Reading};
-use super::{Link, Resume, Stop, Task};
+use super::{Link, Stop};
 use crate::fault::{Executed, Fault};
-use crate::frame::{Frame, Id};
+use crate::frame::Id;
 use crate::http::{BodyStream, HttpFailure};
-use crate::learnt::{Era, Speaks};
+use crate::learnt::Era;
 use crate::upstream::{Ask, Patience, Waiting};
 
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -28,55 +26,6 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const REFUSAL: usize = 256 * 1024;
 /// How often a stream that brings nothing is taken up again.
 const RESUMPTIONS: usize = 5;
-/// A handshake of ours: longer than a server needs to wake up.
-const HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(60);
-
-/// An answer that is a refusal by its status.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) status: u16,
-    body: Vec<u8>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct RpcError<'a> {
-    pub(super) code: i64,
-    #[serde(borrow, default)]
-    pub(super) data: Option<&'a RawValue>,
-}
-
-impl Refusal {
-    /// The JSON-RPC error in it, as JSON.
-    pub(super) fn error_json(&self) -> Option<&str> {
-        Frame::read(&self.body)?.error.map(RawValue::get)
-    }
-
-    pub(super) fn error(&self) -> Option<RpcError<'_>> {
-        serde_json::from_str(self.error_json()?).ok()
-    }
-
-    /// Whether it is an error that only servers of 2026-07-28 have (Backward Compatibility).
-    pub(super) fn is_modern(&self) -> bool {
-        self.error().is_some_and(|error| match error.code {
-            -32_022..=-32_020 => true,
-            -32_601 => self.status == 404,
-            _ => false,
-        })
-    }
-
-    /// Whether it answers a request, and not just the HTTP exchange.
-    fn answers_a_request(&self) -> bool {
-        Frame::read(&self.body).is_some_and(|frame| frame.error.is_some() && frame.id.is_some())
-    }
-
-    /// The answer for the client.
-    pub(super) fn answer(&self, id: &str) -> Vec<u8> {
-        match self.error_json() {
-            Some(error) => error_answer(id, error),
-            None => Fault::Status(self.status).answer(id),
-        }
-    }
-}
 
 /// An error answer with this error.
 pub(super) fn error_answer(id: &str, error: &str) -> Vec<u8> {
@@ -122,8 +71,8 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         self.table.went_out(id, Era::Sessions);
         let (mut renewed, mut again) = (false, false);
         loop {
-            if self.upstream.learnt().is_http_sse() {
-                return self.over_http_sse(id, method, bytes, waiting).await;
+            if self.session.state().http_sse {
+                return Box::pin(self.over_http_sse(id, method, bytes, waiting)).await;
             }
             // Not in the middle of a handshake.
             drop(self.session.turn.lock().await);
@@ -232,7 +181,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
     }
 
     /// A message for the server, with the session's headers; the epoch; whether there is a session.
-    fn post(&self, body: Bytes) -> (Ask, u64, bool) {
+    pub(super) fn post(&self, body: Bytes) -> (Ask, u64, bool) {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
@@ -260,174 +209,22 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
     }
 
     /// Sends what needs no answer: a notification, or the client's answer to a request of the server.
-    pub(super) async fn say(&self, bytes: Bytes) {
+    pub(super) async fn say(&self, bytes: Bytes, patience: Patience) {
         let (mut ask, ..) = self.post(bytes);
-        if self.upstream.learnt().is_http_sse() {
-            let Some(endpoint) = self.session.state().endpoint.clone() else { return };
-            ask.at = Some(endpoint);
+        {
+            let state = self.session.state();
+            ask.at = state.endpoint.clone();
+            if state.http_sse && ask.at.is_none() {
+                return; // whoever wanted it is gone with the stream
+            }
         }
-        match self.upstream.send(&ask, Patience::ForAPerson, &Waiting::default()).await {
+        match self.upstream.send(&ask, patience, &Waiting::default()).await {
             Ok(response) if response.status().is_success() => self.drain(response).await,
             Ok(response) => {
                 tracing::debug!(status = response.status().as_u16(), "a notification was refused")
             }
             Err(fault) => tracing::debug!(%fault, "a notification did not arrive"),
         }
-    }
-
-    /// `initialize` to a server with sessions: the whole answer. The caller holds the turn.
-    pub(super) async fn handshake(&self, id: &Id, bytes: Bytes, waiting: &Waiting) -> Result<Vec<u8>, Stop> {
-        if self.upstream.learnt().is_http_sse() {
-            if self.open_http_sse(waiting).await.is_ok() {
-                return self.gather(id, self.post_http_sse(id, bytes, waiting)).await;
-            }
-            self.upstream.learnt().set_http_sse(Speaks::No);
-        }
-        let over_post = async {
-            let (ask, ..) = self.post(bytes.clone());
-            let response = match self.upstream.send(&ask, Patience::ForAPerson, waiting).await {
-                // A connection that the server had closed: hello can be said twice.
-                Err(Fault::Http(HttpFailure::Lost, _)) => {
-                    self.upstream.send(&ask, Patience::ForAPerson, waiting).await?
-                }
-                response => response?,
-            };
-            if !response.status().is_success() {
-                return Err(Stop::Refused(self.refusal(response).await?));
-            }
-            self.read_answer(response, id, "initialize").await
-        };
-        match self.gather(id, over_post).await {
-            // The older transport (Backward Compatibility): a stream by GET, and on it where to send messages.
-            Err(Stop::Refused(refusal))
-                if matches!(refusal.status, 400 | 404 | 405)
-                    && !refusal.is_modern()
-                    && !refusal.answers_a_request() =>
-            {
-                if self.open_http_sse(waiting).await.is_err() {
-                    return Err(Stop::Refused(refusal));
-                }
-                self.upstream.learnt().set_http_sse(Speaks::Yes);
-                self.gather(id, self.post_http_sse(id, bytes, waiting)).await
-            }
-            outcome => outcome,
-        }
-    }
-
-    /// Says the client's `initialize`: with sessions if the server has them, else translated. Begins the mode. The caller holds
-    /// the turn.
-    pub(super) async fn introduce(
-        &self,
-        id: &Id,
-        bytes: Bytes,
-        params: &str,
-        waiting: &Waiting,
-    ) -> Result<Vec<u8>, Stop> {
-        let learnt = self.upstream.learnt();
-        let translated = |result: String| result_answer(&id.to_json(), &result);
-        if learnt.lacks(Era::Sessions) {
-            self.session.begin(Mode::Down, Some(params.to_owned()));
-            match self.discover(params, waiting).await {
-                Ok(result) => return Ok(translated(result)),
-                Err(Stop::Refused(_)) => learnt.saw(Era::Sessions, Speaks::Yes),
-                Err(stop) => return Err(stop),
-            }
-        }
-        self.session.begin(Mode::Native, Some(params.to_owned()));
-        let outcome = self.handshake(id, bytes, waiting).await;
-        let refused = match &outcome {
-            Ok(answer) => !self.accepted(answer),
-            Err(stop) => matches!(stop, Stop::Refused(_)),
-        };
-        if refused {
-            self.session.begin(Mode::Down, Some(params.to_owned()));
-            if let Ok(result) = self.discover(params, waiting).await {
-                learnt.saw(Era::Sessions, Speaks::No);
-                return Ok(translated(result));
-            }
-            self.session.begin(Mode::Native, Some(params.to_owned()));
-        }
-        outcome
-    }
-
-    /// Takes what the server chose. False: it refused.
-    fn accepted(&self, answer: &[u8]) -> bool {
-        let result = Frame::read(answer).and_then(|frame| frame.result);
-        let Some((result, version)) = result.and_then(|result| Some((result, version(result)?))) else {
-            return false;
-        };
-        self.session.accept(&version, result.get());
-        true
-    }
-
-    /// A new session in place of the one that was seen to be gone.
-    pub(super) async fn renew(&self, seen: u64, waiting: &Waiting) -> Result<(), Stop> {
-        let _turn = self.session.turn.lock().await;
-        if self.session.epoch() != seen {
-            // Somebody else tried.
-            let failed = self.session.is_shut().is_some();
-            return if failed { Err(Fault::CutOff(Executed::No).into()) } else { Ok(()) };
-        }
-        self.session.forget();
-        self.open_again(waiting).await
-    }
-
-    /// The handshake with what is known of the client. The caller holds the turn.
-    pub(super) async fn open_again(&self, waiting: &Waiting) -> Result<(), Stop> {
-        let (mode, params, initialized) = {
-            let state = self.session.state();
-            let Some(params) = state.initialize.clone() else { return Ok(()) };
-            (state.mode, params, state.initialized)
-        };
-        let id = self.own_id();
-        let bytes =
-            format!(r#"{{"jsonrpc":"2.0","id":{},"method":"initialize","params":{params}}}"#, id.to_json());
-        let opening = async {
-            match mode {
-                Mode::Up => self.handshake(&id, bytes.into(), waiting).await,
-                _ => self.introduce(&id, bytes.into(), &params, waiting).await,
-            }
-        };
-        let outcome = tokio::time::timeout(HANDSHAKE, opening).await;
-        self.table.forget(&id);
-        {
-            let mut state = self.session.state();
-            state.initialized = initialized;
-            // Until it is seen that it is not.
-            state.shut = !matches!(outcome, Ok(Ok(_)));
-        }
-        let answer = outcome.map_err(|_| Fault::Http(HttpFailure::Lost, Executed::No))??;
-        if self.session.mode() == Mode::Down {
-            if initialized {
-                let _ = self.tasks.send(Task::Subscribe);
-            }
-            return Ok(());
-        }
-        if !self.accepted(&answer) {
-            self.session.state().shut = true;
-            return Err(Stop::Refused(Refusal { status: 200, body: answer }));
-        }
-        if initialized {
-            self.say(Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)).await;
-            let _ = self.tasks.send(Task::Listen);
-        }
-        Ok(())
-    }
-
-    /// Takes up a conversation that broke.
-    pub(super) async fn revive(&self, resume: Resume) -> Result<super::Landed, super::Gone> {
-        let frame = Frame::read(&resume.initialize);
-        let params = frame.and_then(|frame| frame.params.map(|raw| raw.get().to_owned()));
-        let _opens = self.session.opens();
-        let _turn = self.session.turn.lock().await;
-        self.session.begin(Mode::Native, params);
-        self.session.state().initialized = resume.initialized;
-        self.session.forget();
-        if self.open_again(&Waiting::default()).await.is_err() {
-            // The next request tries again, and says what is wrong.
-            tracing::debug!("a conversation could not be taken up yet");
-        }
-        Ok(super::Landed::Other)
     }
 
     /// Ends the session (Session Management, 5).
@@ -439,14 +236,4 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         ask.method = Method::DELETE;
         let _ = self.upstream.send(&ask, Patience::None, &Waiting::default()).await;
     }
-}
-
-/// `protocolVersion` in the answer to `initialize`.
-pub(super) fn version(result: &RawValue) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Initialized {
-        #[serde(rename = "protocolVersion")]
-        version: String,
-    }
-    serde_json::from_str::<Initialized>(result.get()).ok().map(|result| result.version)
 }

@@ -22,7 +22,7 @@ use super::{Link, Stop};
 use crate::fault::Fault;
 use crate::frame::{Frame, Id};
 use crate::splice;
-use crate::upstream::Waiting;
+use crate::upstream::{Patience, Waiting};
 
 /// Clients that ask for the newer form first and then use the older one, with all that it has: they are told to, since a
 /// translation can only offer less. By the name that they give themselves, seen in Claude Code 2.1.
@@ -146,13 +146,12 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             });
             let (_parked, back) = self.asking.park(state);
             let current = later.as_ref().unwrap_or(request);
-            if current.id == request.id {
-                // The id stays taken as long as the server knows it.
-                self.outlet.line(result_answer(&current.id_json, &result.to_string())).await?;
-            } else if self.table.forget(&current.id) {
-                self.outlet.line(result_answer(&current.id_json, &result.to_string())).await?;
-            }
             let mut early = None;
+            // The first id stays taken as long as the server knows it.
+            if current.id == request.id || self.table.forget(&current.id) {
+                let line = self.outlet.line(result_answer(&current.id_json, &result.to_string()));
+                alongside(line, exchange.as_mut(), &mut early).await?;
+            }
             let mut back = std::pin::pin!(tokio::time::timeout(BACK, back));
             let next = loop {
                 tokio::select! {
@@ -162,11 +161,8 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             };
             let Ok(Ok(next)) = next else {
                 // Nobody came back, and nobody waits for an answer.
-                self.say(
-                    error_answer(&server_id, r#"{"code":-32603,"message":"the client gave no answer"}"#)
-                        .into(),
-                )
-                .await;
+                let error = r#"{"code":-32603,"message":"the client gave no answer"}"#;
+                self.say(error_answer(&server_id, error).into(), Patience::None).await;
                 return Ok(Reply::HandedOver);
             };
             self.table.set_abort(&next.id, abort.clone(), false);
@@ -179,7 +175,10 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 Some(response) => result_answer(&server_id, &response),
                 None => error_answer(&server_id, r#"{"code":-32603,"message":"the client gave no answer"}"#),
             };
-            self.say(answer.into()).await;
+            alongside(self.say(answer.into(), Patience::ForAPerson), exchange.as_mut(), &mut early).await;
+            if let Some(answer) = early {
+                return finish(later, answer, cached);
+            }
         }
     }
 
@@ -265,7 +264,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 error_answer(&asked.to_json(), &json!({"code": -32601, "message": message}).to_string())
             }
         };
-        self.say(Bytes::from(answer)).await;
+        self.say(Bytes::from(answer), Patience::None).await;
         true
     }
 
@@ -294,6 +293,21 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 Some(subscribers.into_iter().filter_map(with).collect())
             }
             _ => None,
+        }
+    }
+}
+
+/// Does one thing while the exchange goes on. It must: what it waits for may be what the other waits for, too.
+async fn alongside<T>(
+    deed: impl Future<Output = T>,
+    mut exchange: std::pin::Pin<&mut impl Future<Output = Result<Vec<u8>, Stop>>>,
+    early: &mut Option<Result<Vec<u8>, Stop>>,
+) -> T {
+    let mut deed = std::pin::pin!(deed);
+    loop {
+        tokio::select! {
+            done = &mut deed => return done,
+            answer = exchange.as_mut(), if early.is_none() => *early = Some(answer),
         }
     }
 }

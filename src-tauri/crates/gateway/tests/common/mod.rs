@@ -1,5 +1,5 @@
 //! A real HTTP client, a source of tokens, and a link over them.
-#![allow(dead_code, unreachable_pub)] // each test program uses its part
+#![allow(dead_code, unreachable_pub, missing_docs)] // each test program uses its part
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -203,3 +203,44 @@ async fn requests_beyond_the_bound_wait_and_then_are_refused() {
     assert_eq!(scene.hears().await["id"], 0);
     scene.until(|seen| seen.len() == 3).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_stands_still_stops_nobody_for_ever() {
+    let (feeds, mut keep) = tokio::sync::mpsc::unbounded_channel();
+    let mut scene = Setting { limits: small(), ..Setting::default() }.start(move |seen| {
+        sessions(seen).unwrap_or_else(|| match seen.what().as_str() {
+            "ping" => seen.result("{}"),
+            _ => {
+                let (answer, feed) = crate::testing::open();
+                feed.raw(&format!(
+                    "data: {{\"id\":{},\"result\":\"{}",
+                    seen.json()["id"],
+                    "x".repeat(1 << 15)
+                ));
+                feeds.send(feed).unwrap();
+                answer
+            }
+        })
+    });
+    scene.initialize().await;
+    // Half of it is at the client, who says something wrong and asks something else meanwhile.
+    for (id, goes_on) in [(1, true), (3, false)] {
+        scene.say(&call(id)).await;
+        let feed = keep.recv().await.unwrap();
+        scene.say("nonsense").await;
+        scene.say(&format!(r#"{{"jsonrpc":"2.0","id":{},"method":"ping"}}"#, id + 1)).await;
+        scene.until(|seen| seen.last().unwrap().what() == "ping").await;
+        let mut answers = Vec::new();
+        if goes_on {
+            feed.raw("\"}\n\n");
+            answers.push(scene.hears().await["id"].clone());
+        } else {
+            let torn = scene.line().await;
+            assert!(torn.starts_with("{\"id\":3,\"result\":\"xx") && !torn.ends_with('}'));
+            answers.push(scene.hears().await["id"].clone());
+        }
+        answers.extend([scene.hears().await["id"].clone(), scene.hears().await["id"].clone()]);
+        answers.sort_by_key(|id| id.as_u64());
+        assert_eq!(answers, [Value::Null, id.into(), (id + 1).into()]);
+    }
+}

@@ -300,5 +300,6 @@ async fn a_link_takes_up_one_that_broke_at_a_server_without_sessions() {
         _ if seen.header("mcp-protocol-version") == "2026-07-28" => seen.result("1"),
         _ => seen.error(400, -32_022, r#"{"supported":["2026-07-28"]}"#),
     });
-    assert_eq!(scene.ask(&call(1)).await["result"], 1);
+    let answer = scene.ask(&call(1)).await;
+    assert_eq!(answer["result"], 1, "{answer} {:?}", scene.what());
 }
