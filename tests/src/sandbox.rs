@@ -70,6 +70,11 @@ impl Request {
         self.rest.get("headers")?.get(name)?.as_str()
     }
 
+    /// The MCP method of a message.
+    pub fn rpc(&self) -> Option<&str> {
+        self.rest.get("rpc")?.get("method")?.as_str()
+    }
+
     /// Whether it was answered with this status.
     pub fn answered(&self, status: u16) -> bool {
         self.status == status
