@@ -142,6 +142,21 @@ const LAW: &[(Row, &[&[&str]])] = &[
         },
         &[WEB_VIEW, KEYCHAIN],
     ),
+    (
+        // Starts cargo, and needs nothing that would have to be built first.
+        Row {
+            krate: "xtask",
+            never: &[
+                "mcp-login",
+                "mcp-login-oauth",
+                "mcp-login-vault",
+                "mcp-login-ipc",
+                "mcp-login-agent",
+                "mcp-login-sandbox",
+            ],
+        },
+        &[WEB_VIEW, HTTP, RUNTIME, KEYCHAIN],
+    ),
 ];
 
 /// What we build for. Not `--target all`: a dependency may be there for telephones only.
