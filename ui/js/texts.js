@@ -511,7 +511,7 @@ export const t = {
     /** @param {string} program @param {string} account */
     answerName: (program, account) => `Answer whether ${program} may use ${account}`,
     /** @param {string} program @param {string} account */
-    waits: (program, account) => `${program || "A program"} waits for you to sign in: ${account}`,
+    needsSignIn: (program, account) => `${program || "A program"} waits for you to sign in: ${account}`,
     /** @param {string} program @param {string} account */
     asked: (program, account) => `${program} asks for ${account}`,
     /** @param {string} length */
