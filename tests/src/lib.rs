@@ -70,7 +70,7 @@ pub use keyring::KeyringItem;
 pub use oidc_provider::{Event, OidcProvider};
 pub use page::Page;
 pub use person::{Landing, Person, Redirect};
-pub use programs::{Build, Programs, artifacts, guarded_desktop_app, workspace};
+pub use programs::{Build, HANDED_DOWN, Programs, artifacts, guarded_desktop_app, workspace};
 pub use proxy::Proxy;
 #[cfg(target_os = "linux")]
 pub use question::{Choice, Question};

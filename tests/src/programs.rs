@@ -39,12 +39,25 @@ impl Programs {
         static FAULTS: OnceLock<Programs> = OnceLock::new();
         match build {
             Build::Plain if is_release() => PLAIN.get_or_init(shipped),
-            Build::Plain => PLAIN.get_or_init(|| make("plain", &[])),
+            Build::Plain => PLAIN.get_or_init(|| handed_down().unwrap_or_else(|| make("plain", &[]))),
             Build::FaultPoints => {
                 FAULTS.get_or_init(|| make("fault-points", &["--features", "fault-points"]))
             }
         }
     }
+}
+
+/// Names the directory of the programs that a test has built, for a program of ours that the test starts: it builds nothing.
+pub const HANDED_DOWN: &str = "MCP_LOGIN_TEST_PROGRAMS";
+
+fn handed_down() -> Option<Programs> {
+    let place = PathBuf::from(std::env::var_os(HANDED_DOWN)?);
+    let named = |name: &str| place.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    Some(Programs {
+        command: named("mcp-login"),
+        agent: named("mcp-login-agent"),
+        sandbox: named("mcp-login-sandbox"),
+    })
 }
 
 fn shipped() -> Programs {
