@@ -1,13 +1,16 @@
 //! Other people's MCP programs against ours: what the tests of this crate share.
 //!
 //! A [`Signing`] is a person who signs in with the shipped programs while somebody else's authorization server looks on; a
-//! [`Wire`] is an MCP client that speaks for itself, to prove the sign-in alone.
+//! [`Wire`] is an MCP client that speaks for itself, to prove the sign-in alone. An [`Official`] is rmcp with its own engine.
 
+pub mod official;
 pub mod scenario;
 pub mod signing;
 pub mod suite;
+pub mod traffic;
 pub mod wire;
 
+pub use official::Official;
 pub use scenario::Scenario;
 pub use signing::{Refused, Signing};
 pub use suite::{Suite, Verdict};
