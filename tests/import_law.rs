@@ -39,6 +39,26 @@ const LAW: &[(Row, &[&[&str]])] = &[
         &[WEB_VIEW, HTTP, KEYCHAIN],
     ),
     (
+        // The door may bring hyper; what talks to servers is injected.
+        Row {
+            krate: "mcp-login-gateway",
+            never: &[
+                "mcp-login-vault",
+                "mcp-login-ipc",
+                "mcp-login-agent",
+                "mcp-login-sandbox",
+                "mcp-login",
+                "rmcp",
+                "reqwest",
+                "rustls",
+                "ureq",
+                "isahc",
+                "curl",
+            ],
+        },
+        &[WEB_VIEW, KEYCHAIN],
+    ),
+    (
         Row { krate: "mcp-login-agent", never: &["open", "clap", "mcp-login", "mcp-login-sandbox"] },
         &[WEB_VIEW],
     ),

@@ -127,6 +127,7 @@ interface AgentStatus {
   approvals: ApprovalsMode;
   consent_window: ConsentWindow;
   display: Display;
+  links?: number;
   paths: PathsView;
   paused: boolean;
   pid: number;

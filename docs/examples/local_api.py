@@ -142,6 +142,7 @@ class AgentStatus(TypedDict):
     approvals: ApprovalsMode
     consent_window: ConsentWindow
     display: Display
+    links: NotRequired[int]
     paths: PathsView
     paused: bool
     pid: int

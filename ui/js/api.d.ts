@@ -101,6 +101,8 @@ export type AgentStatus = {
   consent_window: ConsentWindow;
   /** Whether a window can be opened. */
   display: Display;
+  /** Links of MCP clients that are open; nothing from an agent that knows none. */
+  links?: number;
   /** Where things lie. */
   paths: PathsView;
   /** Rotation and hand-out are paused. */
@@ -201,8 +203,27 @@ export type Approvals = {
 /** How a program that nobody approved yet is dealt with. */
 export type ApprovalsMode = "window" | "terminal" | "policy";
 
+/** A program waits for a person. */
+export type Attention = {
+  /** The account's name, or what the program asked for when there is none. */
+  account: string;
+  /** The program that needs it. */
+  program?: string;
+  /** With `more_scopes`: those that are missing. */
+  scopes?: string[];
+  /** The server's address; nothing when only a name is known. */
+  server?: string;
+  /** Since when. */
+  since: number;
+  /** Why. */
+  why: AttentionWhy;
+};
+
+/** Why a person is needed. */
+export type AttentionWhy = "no_account" | "needs_sign_in" | "more_scopes";
+
 /** What happened. */
-export type AuditAction = "agent_started" | "agent_stopped" | "token" | "refresh" | "sign_in_started" | "sign_in" | "stray_callback" | "sign_out" | "revocation" | "rename" | "approval_asked" | "approval_granted" | "approval_denied" | "approval_removed" | "connection_refused" | "file_kept_aside";
+export type AuditAction = "agent_started" | "agent_stopped" | "token" | "gateway" | "refresh" | "sign_in_started" | "sign_in" | "stray_callback" | "sign_out" | "revocation" | "rename" | "approval_asked" | "approval_granted" | "approval_denied" | "approval_removed" | "connection_refused" | "file_kept_aside";
 
 /** One line of the record. */
 export type AuditEntry = {
@@ -370,6 +391,11 @@ export type Event =
     kind: "sign_in_ends";
   }
   | {
+    /** What for. */
+    attention: Attention;
+    kind: "attention";
+  }
+  | {
     kind: "window_wanted";
   }
   | {
@@ -403,6 +429,54 @@ export type FaultData = {
 
 /** What a person answered before. */
 export type FormerAnswer = "once" | "process" | "twelve_hours" | "always" | "never" | "denied";
+
+/** `gateway.list` result. */
+export type Gateway = {
+  /** What waits for a person. */
+  attention: Attention[];
+  /** The links that are open, oldest first. */
+  links: GatewayLink[];
+};
+
+/** A link. */
+export type GatewayLink = {
+  /** The account's name; nothing while there is none. */
+  account?: string;
+  /** Its number; changes with every start of the agent. */
+  link: number;
+  /** The program at its other end. */
+  program: string;
+  /** The server's address. */
+  server: string;
+  /** Since when. */
+  since: number;
+};
+
+/** `gateway.open` parameters. */
+export type GatewayOpen = {
+  /** Name, id, or the server's URL. A URL that nobody signed in to yet will do: its first request waits for the person. */
+  account: string;
+  /** What a link that broke had come to. */
+  resume?: GatewayResume;
+};
+
+/** `gateway.open` result. From the next byte on the connection carries MCP messages, one a line, in both directions. */
+export type GatewayOpened = {
+  /** The account's name; nothing while there is none for the URL. */
+  account?: string;
+  /** The link's number, as `gateway.list` shows it. */
+  link: number;
+  /** The server's address: messages go there and nowhere else. */
+  server: string;
+};
+
+/** A conversation that goes on over a new link. */
+export type GatewayResume = {
+  /** The client's `initialize` request, its whole line. The server is told it again; its answer goes to nobody. */
+  initialize: string;
+  /** Whether the client had said `notifications/initialized`. */
+  initialized?: boolean;
+};
 
 /** `hello` parameters. */
 export type Hello = {
@@ -725,6 +799,8 @@ export type SubjectKind = "program" | "bare_shell" | "bare_interpreter";
 export type TokenGet = {
   /** Name, id, or the server's URL. */
   account: string;
+  /** The caller is an MCP client's header helper, which is not told why it is called: for a connection, or because the server refused the last token. One that may have been handed out before is tried at the server first, and renewed only when it is refused; and a person is told at once when a sign-in is needed. */
+  helper?: boolean;
   /** Seconds that the token has to live at least; bounded by the agent to half the token's lifetime. */
   min_ttl?: number;
   /** The generation that the caller has and that the server refused: wants a newer one. At most one forced refresh a generation, however many ask. */
@@ -820,6 +896,10 @@ export interface Methods {
   "sign_in.list": { params: Empty; result: SignIns };
   /** Hands out an access token; rotates it first when it is about to end. Class: use. */
   "token.get": { params: TokenGet; result: TokenGrant };
+  /** Makes a link of this connection: MCP messages follow, and the agent puts the token on. Nothing else may be under way on it. Class: use. */
+  "gateway.open": { params: GatewayOpen; result: GatewayOpened };
+  /** The links that are open, and what waits for a person. Class: look. */
+  "gateway.list": { params: Empty; result: Gateway };
   /** Begins a sign-in. Notifications `sign_in.progress` follow; the program in front of the person opens the address. Class: keep. */
   "sign_in.start": { params: SignInStart; result: SignInStarted };
   /** Waits until a sign-in is finished; notifications `sign_in.progress` come meanwhile. Class: keep. */

@@ -9,6 +9,7 @@ pub mod events;
 #[cfg(windows)]
 mod exclusive;
 pub mod faults;
+pub mod gateway;
 pub mod harden;
 pub mod landing;
 pub mod listener;

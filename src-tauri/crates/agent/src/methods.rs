@@ -12,6 +12,7 @@ use crate::consent::{Consent, Unshown};
 use crate::core::Core;
 use crate::events::{self, Audience};
 use crate::fetch::Want;
+use crate::gateway::{Gateway, Granted};
 use crate::id::AccountId;
 use crate::login::{
     Delivered, Door, LoginError, OnIssuerChange, OnOtherPerson, SignInId, SignIns, Start, Step, Target,
@@ -177,6 +178,8 @@ pub struct Doors {
     pub choice: ApprovalsChoice,
     /// The window that asks.
     pub consent: Consent,
+    /// Links of MCP clients.
+    pub gateway: Gateway,
     /// Goes up when somebody wants to see the app's window.
     pub wanted: watch::Sender<u64>,
     /// Unix seconds.
@@ -219,6 +222,25 @@ impl Doors {
         answer.unwrap_or_else(|fault| envelope::write_error(Some(&id), &fault))
     }
 
+    /// Makes a link of a connection on which nothing else is under way.
+    ///
+    /// # Errors
+    /// The line of the refusal.
+    pub(crate) async fn link(
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
+        id: &Id,
+        params: api::GatewayOpen,
+    ) -> Result<(Line, Granted), Line> {
+        peer.heard.store(true, Ordering::Relaxed);
+        let opened = match self.permit(Method::GatewayOpen, peer) {
+            Ok(()) => self.gateway_open(peer, params).await,
+            Err(fault) => Err(fault.detail("method", Method::GatewayOpen.name())),
+        };
+        let (opened, granted) = opened.map_err(|fault| envelope::write_error(Some(id), &fault))?;
+        Ok((envelope::write_result(id, &opened), granted))
+    }
+
     /// Who decides about a program that nobody approved, as things stand.
     #[must_use]
     pub fn mode(&self) -> ApprovalsMode {
@@ -229,8 +251,8 @@ impl Doors {
         }
     }
 
-    /// The one check of classes. `Use` is decided for the account that is asked for, in [`Doors::token_get`]: the only
-    /// method of that class.
+    /// The one check of classes. `Use` is decided for the account that is asked for: in [`Doors::token_get`], and with each
+    /// message of a link.
     fn permit(&self, method: Method, peer: &Peer) -> Result<(), Fault> {
         match (method.class(), peer.command) {
             // What decides has no right to anything else.
@@ -263,6 +285,9 @@ impl Doors {
             Request::TokenGet(params) => {
                 self.token_get(peer, params).await.map(|r| envelope::write_result(id, &r))
             }
+            // A connection that can become one is taken out before, in `serve`.
+            Request::GatewayOpen(_) => Err(Fault::new(Code::LinkBusy)),
+            Request::GatewayList(_) => Ok(envelope::write_result(id, &self.gateway_list())),
             Request::Hello(_) => Ok(envelope::write_result(id, &self.welcome())),
             Request::AgentStatus(_) => Ok(envelope::write_result(id, &self.status().await)),
             Request::AccountList(_) => Ok(envelope::write_result(id, &self.account_list())),
@@ -422,6 +447,7 @@ impl Doors {
                 log: Some(self.paths.data_dir.join(crate::log::FILE_NAME).display().to_string()),
             },
             paused: self.core.paused(),
+            links: Some(self.gateway.links.count()),
             display: self.consent.session().display(),
             consent_window: match self.consent.is_there() {
                 true => api::ConsentWindow::There,
@@ -532,7 +558,7 @@ impl Doors {
         Ok(api::SignInStarted { sign_in: id.as_str().to_owned() })
     }
 
-    fn start(&self, params: api::SignInStart) -> Result<Start, Fault> {
+    fn start(&self, mut params: api::SignInStart) -> Result<Start, Fault> {
         let wrong = |reason: &str| {
             Fault::new(Code::BadParameters).detail("method", "sign_in.start").detail("reason", reason)
         };
@@ -547,7 +573,15 @@ impl Doors {
                 }
                 Target::New { server, name: params.name.clone() }
             }
-            (None, Some(account)) if params.name.is_none() => Target::Again(self.find(account)?),
+            (None, Some(account)) if params.name.is_none() => {
+                let id = self.find(account)?;
+                // What programs wait for is asked for along with what was asked for before.
+                let wanted = self.gateway.attention.wanted(&id);
+                if !wanted.is_empty() {
+                    params.scopes.get_or_insert_default().extend(wanted);
+                }
+                Target::Again(id)
+            }
             (None, Some(_)) => {
                 return Err(wrong("`name` is for a new account; `account.rename` changes one"));
             }

@@ -242,6 +242,7 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
         paths: paths.clone(),
         choice,
         consent: Consent::new(BesideAgent::new(&own), Session::of_this_process()),
+        gateway: Default::default(),
         wanted: watch::channel(0).0,
         instance: instance(),
         stop,

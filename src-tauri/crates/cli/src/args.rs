@@ -44,6 +44,8 @@ pub enum Command {
     Token(Token),
     /// Print the Authorization header as a JSON object, for MCP clients that call a header helper
     Headers(Headers),
+    /// Be an MCP server on standard input and output: carry messages to the account's server, with its token
+    Proxy(Proxy),
     /// Fetch new tokens now
     Refresh(Name),
     /// Sign out: revoke the tokens at the server, delete them here, and say what was achieved
@@ -192,6 +194,14 @@ pub struct Token {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Headers {
     /// The account, or the server's address
+    pub name: String,
+}
+
+/// `proxy`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Proxy {
+    /// The account, or the server's address, which need not be signed in to yet
+    #[arg(value_name = "NAME|URL")]
     pub name: String,
 }
 

@@ -16,6 +16,7 @@ mod link;
 pub mod manual;
 pub mod out;
 mod progress;
+mod proxy;
 pub mod receipt;
 pub mod records;
 mod scheme;
@@ -37,6 +38,12 @@ use std::ffi::OsString;
 pub fn run(args: &[OsString]) -> u8 {
     if let Some(ask) = fast::read(args) {
         return match commands::hand_out(&ask) {
+            Ok(()) => 0,
+            Err(failure) => report(&Out::new(Format::People), &failure),
+        };
+    }
+    if let Some(account) = fast::proxy(args) {
+        return match proxy::run(account) {
             Ok(()) => 0,
             Err(failure) => report(&Out::new(Format::People), &failure),
         };

@@ -51,6 +51,8 @@ fn action(action: AuditAction, outcome: AuditOutcome) -> &'static str {
         (AuditAction::SignOut, _) => "signed out",
         (AuditAction::Revocation, AuditOutcome::Ok) => "queued revocation done",
         (AuditAction::Revocation, _) => "queued revocation tried",
+        (AuditAction::Gateway, AuditOutcome::Ok) => "messages carried",
+        (AuditAction::Gateway, _) => "messages refused",
         (AuditAction::Rename, _) => "renamed",
         (AuditAction::ApprovalAsked, _) => "approval asked",
         (AuditAction::ApprovalGranted, _) => "approval given",

@@ -149,6 +149,10 @@ methods! {
     SignInList "sign_in.list" Look SignInList(api::Empty) -> api::SignIns;
     /// Hands out an access token; rotates it first when it is about to end.
     TokenGet "token.get" Use TokenGet(api::TokenGet) -> api::TokenGrant;
+    /// Makes a link of this connection: MCP messages follow, and the agent puts the token on. Nothing else may be under way on it.
+    GatewayOpen "gateway.open" Use GatewayOpen(api::GatewayOpen) -> api::GatewayOpened;
+    /// The links that are open, and what waits for a person.
+    GatewayList "gateway.list" Look GatewayList(api::Empty) -> api::Gateway;
     /// Begins a sign-in. Notifications `sign_in.progress` follow; the program in front of the person opens the address.
     SignInStart "sign_in.start" Keep SignInStart(api::SignInStart) -> api::SignInStarted;
     /// Waits until a sign-in is finished; notifications `sign_in.progress` come meanwhile.

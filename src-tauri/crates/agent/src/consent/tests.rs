@@ -62,6 +62,7 @@ async fn play() -> Play {
         paths: mcp_login_ipc::Paths::under(house.dir.path()).unwrap(),
         choice: ApprovalsChoice::Window,
         consent: Consent::new(Stage(opened), session),
+        gateway: Default::default(),
         wanted: watch::channel(0).0,
         started_at: 0,
         instance: "test".into(),

@@ -34,6 +34,7 @@ pub(crate) fn run(cli: &Cli, out: &Out) -> Result<(), Failure> {
             Some(ask) => token::hand_out(&ask),
             None => Ok(()),
         },
+        Command::Proxy(proxy) => crate::proxy::run(&proxy.name),
         Command::Refresh(name) => account::refresh(out, &name.name),
         Command::Logout(logout) => logout::run(out, logout),
         Command::Rename(rename) => account::rename(out, rename),

@@ -60,6 +60,8 @@ pub enum AuditAction {
     AgentStopped,
     /// A token was handed out, or refused.
     Token,
+    /// A program's link carried its first message, or was refused. One entry a link, not one a message.
+    Gateway,
     /// Tokens were rotated.
     Refresh,
     /// A sign-in was begun.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::account::Account;
 use super::approval::PendingApproval;
 use super::audit::AuditEntry;
+use super::gateway::Attention;
 use super::sign_in::{SignIn, SignInProgress};
 
 /// The notification `event`.
@@ -39,6 +40,12 @@ pub enum Event {
     SignInEnds {
         /// Which.
         account: Box<Account>,
+    },
+    /// A program waits for a person: to sign in, or to give the account more scopes. Not sent again for the same thing within
+    /// a quarter of an hour.
+    Attention {
+        /// What for.
+        attention: Box<Attention>,
     },
     /// Somebody wants to see the app's window: it was started a second time.
     WindowWanted,

@@ -30,6 +30,19 @@ impl Stream {
         }
     }
 
+    /// Another handle of the same connection.
+    pub(super) fn another(&self) -> io::Result<Self> {
+        let other = self.0.try_clone()?;
+        other.set_read_timeout(None)?;
+        other.set_write_timeout(None)?;
+        Ok(Self(other))
+    }
+
+    /// Ends the connection for both directions; who reads it in another thread wakes up.
+    pub(super) fn hang_up(&self) {
+        let _ = self.0.shutdown(std::net::Shutdown::Both);
+    }
+
     pub(super) fn read(&mut self, into: &mut [u8], deadline: Option<Instant>) -> io::Result<usize> {
         loop {
             self.0.set_read_timeout(left(deadline)?)?;

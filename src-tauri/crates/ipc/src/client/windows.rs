@@ -52,6 +52,25 @@ impl Stream {
         Ok(Self { pipe, event })
     }
 
+    /// Another handle of the same connection.
+    pub(super) fn another(&self) -> io::Result<Self> {
+        let pipe = self.pipe.try_clone()?;
+        // SAFETY: all parts may be null; a manual-reset event that is not set.
+        let event = unsafe { CreateEventW(std::ptr::null(), 1, 0, std::ptr::null()) };
+        if event.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a new handle that nobody else owns.
+        let event = unsafe { OwnedHandle::from_raw_handle(event) };
+        Ok(Self { pipe, event })
+    }
+
+    /// Ends what another thread waits for on this connection.
+    pub(super) fn hang_up(&self) {
+        // SAFETY: the pipe is open; null means every operation of this process on it.
+        unsafe { CancelIoEx(self.pipe.as_raw_handle(), std::ptr::null()) };
+    }
+
     pub(super) fn read(&mut self, into: &mut [u8], deadline: Option<Instant>) -> io::Result<usize> {
         let length = u32::try_from(into.len()).unwrap_or(u32::MAX);
         let pipe = self.pipe.as_raw_handle();

@@ -151,6 +151,10 @@ codes! {
         fact "{account} has to be signed in again: {reason}."
         next "Run `mcp-login login {account}`."
         cause "The authorization server ended the sign-in: it expired, was revoked, or an administrator ended it.";
+    NotSignedIn "not_signed_in" [Ours] NeedsSignIn no
+        fact "Nobody has signed in to {server} yet, or it was signed out."
+        next "Run `mcp-login add {server}`."
+        cause "A program was set up for a server before a person signed in to it.";
     TokenExpired "token_expired" [Ours] NeedsSignIn no
         fact "The access token of {account} has expired and the issuer gave nothing to renew it with."
         next "Run `mcp-login login {account}`; see whether the server offers the scope `offline_access`."
@@ -321,6 +325,23 @@ codes! {
         fact "{account} lacks the scopes {scopes}."
         next "Run `mcp-login login {account} --scope \"{scopes}\"`."
         cause "They were not asked for, or the person or the issuer did not grant them.";
+    // the gateway
+    ServerUnauthorized "server_unauthorized" [Ours] Refused no
+        fact "{server} refuses a token that was just renewed for {account}."
+        next "Check at the server whether this person may use it; then run `mcp-login status {account} --verify`."
+        cause "The person lacks a right there, or the server expects another audience.";
+    ServerForbids "server_forbids" [Ours] Refused no
+        fact "{server} forbids this to {account}: {reason}."
+        next "Ask whoever runs the server for the right; MCP Login has done what a sign-in can do."
+        cause "The account lacks a right that no scope gives, or the server asks for the same scopes without end.";
+    LinkBusy "link_busy" [Ours] Usage no
+        fact "A connection on which something else is under way cannot become a link."
+        next "Open another connection, and ask for `gateway.open` as its first request."
+        cause "A program that uses one connection for everything.";
+    LinkBroken "link_broken" [Ours] Agent later
+        fact "The agent went away while the request was under way; the server may have carried it out."
+        next "Look whether it was carried out before you ask again."
+        cause "The agent was ended or updated in the middle of a request that is not safe to repeat.";
     // network
     Offline "offline" [Ours] Unreachable later
         fact "{host} cannot be reached: {reason}."
