@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mcp_login_ipc::api::{AccountState, Event};
+use mcp_login_ipc::api::{AccountState, Attention, AttentionWhy, Event};
 use mcp_login_ipc::identity;
 use mcp_login_ipc::method::call;
 use tauri::{AppHandle, Manager as _};
@@ -74,6 +74,7 @@ pub(crate) fn note(before: &Picture, event: &Event) -> Option<Note> {
                 leads: Leads::View(format!("account/{}", account.id)),
             })
         }
+        Event::Attention { attention } => waits(before, attention),
         Event::SignInEnds { account } => Some(Note {
             title: "A sign-in ends soon".to_owned(),
             body: format!(
@@ -84,6 +85,28 @@ pub(crate) fn note(before: &Picture, event: &Event) -> Option<Note> {
         }),
         _ => None,
     }
+}
+
+/// A program waits for a person. What was said a moment ago, when the account changed, is not said again.
+fn waits(before: &Picture, attention: &Attention) -> Option<Note> {
+    let who = attention.program.as_deref().map_or("A program".to_owned(), words::name);
+    let name = words::name(&attention.account);
+    let known = before.accounts.iter().find(|known| known.name == attention.account);
+    let (title, body) = match attention.why {
+        AttentionWhy::NeedsSignIn if before.just_said(&attention.account) => return None,
+        AttentionWhy::NeedsSignIn => {
+            ("A sign-in is needed", format!("{who} waits for {name}. Sign in again to let it go on."))
+        }
+        AttentionWhy::MoreScopes => (
+            "A server asks for more",
+            format!("{who} needs more rights at {name}. Sign in again to give them."),
+        ),
+        AttentionWhy::NoAccount => {
+            ("A sign-in is needed", format!("{who} waits for {name}. Sign in to let it go on."))
+        }
+    };
+    let view = known.map_or("accounts".to_owned(), |account| format!("account/{}", account.id));
+    Some(Note { title: title.to_owned(), body, leads: Leads::View(view) })
 }
 
 /// That another program opens our scheme.

@@ -255,6 +255,16 @@ impl Core {
         Ok(())
     }
 
+    /// Now, by the core's clock.
+    pub(crate) fn now(&self) -> crate::clock::Moment {
+        self.0.clock.now()
+    }
+
+    /// Whether the account's tokens were got by this process, which began at `since` (unix seconds).
+    pub(crate) fn obtained_since(&self, id: &AccountId, since: u64) -> bool {
+        self.account(id).is_ok_and(|s| s.last_rotation_at.is_some() || s.account.signed_in_at >= since)
+    }
+
     /// Our client identities.
     #[must_use]
     pub fn registrations(&self) -> &Registrations {

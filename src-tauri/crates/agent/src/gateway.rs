@@ -10,6 +10,7 @@ mod links;
 mod place;
 mod tokens;
 
+use crate::accounts::Account;
 use crate::failure::Failure;
 use crate::faults;
 use crate::http::SystemHttp;
@@ -83,6 +84,44 @@ impl Doors {
         }
     }
 
+    /// A program asked for an account that is not there.
+    pub(crate) fn needs_account(&self, peer: &Peer, asked: &str) {
+        let server = ServerUrl::parse(asked).ok().filter(|_| asked.contains("://"));
+        let server = server.map(|server| server.as_str().to_owned());
+        let about = About::Nobody(asked.to_owned());
+        self.needs(peer, about, asked, server, AttentionWhy::NoAccount, Vec::new());
+    }
+
+    /// A program cannot go on before a person signs in again.
+    pub(crate) fn needs_sign_in(&self, peer: &Peer, account: &Account) {
+        let server = Some(account.server.as_str().to_owned());
+        let about = About::Account(account.id.clone());
+        self.needs(peer, about, &account.name, server, AttentionWhy::NeedsSignIn, Vec::new());
+    }
+
+    /// A program cannot go on before a person gives the account more scopes.
+    pub(crate) fn needs_scopes(&self, peer: &Peer, account: &Account, scopes: Vec<String>) {
+        let server = Some(account.server.as_str().to_owned());
+        let about = About::Account(account.id.clone());
+        self.needs(peer, about, &account.name, server, AttentionWhy::MoreScopes, scopes);
+    }
+
+    fn needs(
+        &self,
+        peer: &Peer,
+        about: About,
+        account: &str,
+        server: Option<String>,
+        why: AttentionWhy,
+        scopes: Vec<String>,
+    ) {
+        let now = self.now();
+        let program = peer.subject.as_ref().map(|subject| subject.face.name.clone());
+        let account = account.to_owned();
+        let view = api::Attention { account, server, why, scopes, program, since: now.unix() };
+        self.gateway.attention.raise(about, view, now);
+    }
+
     /// `gateway.open`: finds the server; everything else is the first message's.
     pub(crate) async fn gateway_open(
         self: &Arc<Self>,
@@ -125,16 +164,7 @@ impl Doors {
             }
             Err(Failure::NoSuchAccount) => {
                 let mut events = self.core.subscribe();
-                let now = self.now();
-                let view = api::Attention {
-                    account: asked.to_owned(),
-                    server: None,
-                    why: AttentionWhy::NoAccount,
-                    scopes: Vec::new(),
-                    program: peer.subject.as_ref().map(|subject| subject.face.name.clone()),
-                    since: now.unix(),
-                };
-                self.gateway.attention.raise(About::Nobody(asked.to_owned()), view, now);
+                self.needs_account(peer, asked);
                 let mut stop = self.stopping();
                 let comes = async {
                     loop {

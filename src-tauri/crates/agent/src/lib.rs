@@ -11,6 +11,7 @@ mod exclusive;
 pub mod faults;
 pub mod gateway;
 pub mod harden;
+pub mod helper;
 pub mod landing;
 pub mod listener;
 pub mod lock;

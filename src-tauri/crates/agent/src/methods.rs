@@ -13,6 +13,7 @@ use crate::core::Core;
 use crate::events::{self, Audience};
 use crate::fetch::Want;
 use crate::gateway::{Gateway, Granted};
+use crate::helper::Helpers;
 use crate::id::AccountId;
 use crate::login::{
     Delivered, Door, LoginError, OnIssuerChange, OnOtherPerson, SignInId, SignIns, Start, Step, Target,
@@ -180,6 +181,8 @@ pub struct Doors {
     pub consent: Consent,
     /// Links of MCP clients.
     pub gateway: Gateway,
+    /// Tokens of header helpers.
+    pub helpers: Helpers,
     /// Goes up when somebody wants to see the app's window.
     pub wanted: watch::Sender<u64>,
     /// Unix seconds.
@@ -372,7 +375,11 @@ impl Doors {
         peer: &Peer,
         params: api::TokenGet,
     ) -> Result<api::TokenGrant, Fault> {
-        let id = self.find(&params.account)?;
+        let id = self.find(&params.account).inspect_err(|fault| {
+            if params.helper && fault.known() == Some(Code::NoSuchAccount) {
+                self.needs_account(peer, &params.account);
+            }
+        })?;
         let account = self.core.account(&id).map_err(|e| faults::failure(&e))?.account.clone();
         let subject = peer.subject.as_ref().ok_or(Fault::new(Code::CallerUnknown))?;
         let line = |outcome| AuditEntry {
@@ -392,9 +399,17 @@ impl Doors {
             }
         }
         let want = Want { newer_than: params.newer_than, min_ttl: params.min_ttl.map(Duration::from_secs) };
-        let fetched = match self.core.fetch(&id, want).await {
+        let fetched = match params.helper {
+            // In a box, as above.
+            true => Box::pin(self.helpers.fetch(&self.core, &id, want, self.started_at)).await,
+            false => self.core.fetch(&id, want).await,
+        };
+        let fetched = match fetched {
             Ok(fetched) => fetched,
             Err(failure) => {
+                if params.helper && failure.needs_a_person() {
+                    self.needs_sign_in(peer, &account);
+                }
                 let fault = show::about(faults::failure(&failure), &account);
                 let failed = AuditEntry { code: Some(fault.data.code.clone()), ..line(AuditOutcome::Failed) };
                 self.write(failed).await?;

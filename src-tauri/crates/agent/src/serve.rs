@@ -264,6 +264,7 @@ mod tests {
             choice,
             consent: Consent::new(BesideAgent::new(house.dir.path()), Session::default()),
             gateway: Default::default(),
+            helpers: Default::default(),
             wanted: watch::channel(0).0,
             started_at: 0,
             instance: "test".into(),

@@ -243,6 +243,7 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
         choice,
         consent: Consent::new(BesideAgent::new(&own), Session::of_this_process()),
         gateway: Default::default(),
+        helpers: Default::default(),
         wanted: watch::channel(0).0,
         instance: instance(),
         stop,

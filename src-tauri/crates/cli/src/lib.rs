@@ -11,6 +11,7 @@ mod commands;
 mod demo;
 pub mod failure;
 pub mod fast;
+pub mod gateway;
 mod keys;
 mod link;
 pub mod manual;

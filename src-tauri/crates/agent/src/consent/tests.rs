@@ -63,6 +63,7 @@ async fn play() -> Play {
         choice: ApprovalsChoice::Window,
         consent: Consent::new(Stage(opened), session),
         gateway: Default::default(),
+        helpers: Default::default(),
         wanted: watch::channel(0).0,
         started_at: 0,
         instance: "test".into(),

@@ -4,7 +4,7 @@
 //! decided anew whether the program may; the record has the link's line before its first token goes out; what only a person
 //! can do is announced, waited for with an end, and never begun by itself.
 
-use super::attention::{About, was_asked};
+use super::attention::was_asked;
 use super::place::Place;
 use crate::accounts::Account;
 use crate::approvals::{By, Decision};
@@ -18,7 +18,7 @@ use crate::show;
 use crate::state::{Snapshot, Standing};
 use futures_core::future::BoxFuture;
 use mcp_login_gateway::token_source::{Bearer, Denied, DeniedKind, TokenSource};
-use mcp_login_ipc::api::{self, AttentionWhy, AuditAction, AuditEntry, AuditOutcome};
+use mcp_login_ipc::api::{AuditAction, AuditEntry, AuditOutcome};
 use mcp_login_ipc::{Code, Fault};
 use mcp_login_oauth::challenge::Challenge;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,7 +72,7 @@ impl LinkTokens {
             Ok(Some(snapshot)) => Ok(snapshot),
             Ok(None) => {
                 let server = self.place.server.as_str();
-                self.raise(About::Nobody(self.place.asked.clone()), AttentionWhy::NoAccount, Vec::new());
+                self.doors.needs_account(&self.peer, &self.place.asked);
                 let fault = Fault::new(Code::NotSignedIn).detail("server", server);
                 Err(denied(DeniedKind::NeedsSignIn, &fault))
             }
@@ -86,9 +86,8 @@ impl LinkTokens {
     fn failed(&self, account: &Account, failure: &Failure) -> Denied {
         let fault = show::about(faults::failure(failure), account);
         let kind = match failure {
-            Failure::NeedsSignIn(_) | Failure::IssuerChanged => {
-                let about = About::Account(account.id.clone());
-                self.raise(about, AttentionWhy::NeedsSignIn, Vec::new());
+            failure if failure.needs_a_person() => {
+                self.doors.needs_sign_in(&self.peer, account);
                 DeniedKind::NeedsSignIn
             }
             // Signed in to again it may be another moment.
@@ -97,19 +96,6 @@ impl LinkTokens {
             _ => DeniedKind::Passing,
         };
         denied(kind, &fault)
-    }
-
-    fn raise(&self, about: About, why: AttentionWhy, scopes: Vec<String>) {
-        let now = self.doors.now();
-        let view = api::Attention {
-            account: self.place.name().unwrap_or_else(|| self.place.asked.clone()),
-            server: Some(self.place.server.as_str().to_owned()),
-            why,
-            scopes,
-            program: self.peer.subject.as_ref().map(|subject| subject.face.name.clone()),
-            since: now.unix(),
-        };
-        self.doors.gateway.attention.raise(about, view, now);
     }
 
     /// Whether the program at the link's other end may use the account, now.
@@ -222,7 +208,7 @@ impl LinkTokens {
         let Some(_round) = round else {
             return Err(forbids("it wanted more scopes three times in a quarter of an hour"));
         };
-        self.raise(About::Account(account.id.clone()), AttentionWhy::MoreScopes, demanded.clone());
+        self.doors.needs_scopes(&self.peer, account, demanded.clone());
         let deadline = Instant::now() + STEP_UP;
         let enough = |now: &Snapshot| {
             now.generation > refused

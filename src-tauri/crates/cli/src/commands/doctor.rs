@@ -9,8 +9,8 @@ use crate::surroundings::{self, Screen};
 use crate::text::{self, visible};
 use crate::{scheme, when, words};
 use mcp_login_ipc::api::{
-    Account, AgentStatus, ApprovalsMode, Display, Empty, SchemeState, SchemeView, VaultKind, VaultState,
-    Welcome,
+    Account, AgentStatus, ApprovalsMode, Attention, Display, Empty, Gateway, SchemeState, SchemeView,
+    VaultKind, VaultState, Welcome,
 };
 use mcp_login_ipc::method::call;
 use mcp_login_ipc::{Code, Exit, Fault, Paths, identity};
@@ -113,6 +113,11 @@ fn look() -> Vec<Check> {
                 ));
             }
             checks.extend(seen.accounts.iter().filter_map(account));
+            checks.extend(seen.gateway.attention.iter().map(waits));
+            if !seen.gateway.links.is_empty() {
+                let links = text::count(seen.gateway.links.len() as u64, "MCP client");
+                checks.push(ok("Connected", format!("{links}; `mcp-login status` shows which")));
+            }
             scheme = Some(seen.status.scheme);
         }
     }
@@ -125,6 +130,7 @@ struct Seen {
     welcome: Welcome,
     status: AgentStatus,
     accounts: Vec<Account>,
+    gateway: Gateway,
 }
 
 fn agent() -> Result<Seen, Failure> {
@@ -132,7 +138,9 @@ fn agent() -> Result<Seen, Failure> {
     let welcome = link.welcome()?.ok_or_else(|| Failure::from(Fault::new(Code::ConnectionLost)))?;
     let status = link.call(&call::AgentStatus(Empty {}))?;
     let accounts = link.call(&call::AccountList(Empty {}))?.accounts;
-    Ok(Seen { welcome, status, accounts })
+    // An agent from before links knows none.
+    let gateway = link.call(&call::GatewayList(Empty {})).unwrap_or_default();
+    Ok(Seen { welcome, status, accounts, gateway })
 }
 
 /// The agent's program has to lie beside ours.
@@ -285,6 +293,12 @@ fn approvals(status: &AgentStatus) -> Check {
 fn account(account: &Account) -> Option<Check> {
     next_step(account)
         .map(|next| problem("Account", format!("{} is not ready", visible(&account.name)), next))
+}
+
+/// A program that waits is no fault of the machine, but somebody has to act.
+fn waits(attention: &Attention) -> Check {
+    let (fact, next) = crate::gateway::waits(attention);
+    problem("Waiting", fact, format!("Run `{next}`."))
 }
 
 fn browser() -> Check {

@@ -23,8 +23,8 @@ const SAFE: [&str; 12] = [
 ];
 /// How often a request is asked again. An agent that ends each time is ended by this one, perhaps.
 const MOST_AGAIN: u8 = 3;
-/// Our errors to the client: in the range that JSON-RPC 2.0 leaves to implementations.
-const ERROR: i64 = -32_001;
+/// Our errors to the client, as the gateway numbers them: outside of what JSON-RPC and MCP reserve.
+const ERROR: i64 = -31_000;
 
 /// Whether it went out over the link that there was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,8 +159,8 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 pub(super) fn refusal(id: &[u8], failure: &Failure) -> Vec<u8> {
     let error = json!({
         "code": ERROR,
-        "message": format!("{} {}", failure.fact, failure.next),
-        "data": { "code": failure.code, "next": failure.next },
+        "message": format!("MCP Login: {} {}", failure.fact, failure.next),
+        "data": { "code": failure.code, "next": failure.next, "from": "mcp-login" },
     });
     let mut line = b"{\"jsonrpc\":\"2.0\",\"id\":".to_vec();
     line.extend_from_slice(id);
