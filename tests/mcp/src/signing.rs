@@ -41,12 +41,17 @@ impl Signing {
     /// Nobody is signed in yet. `redirect`: `scheme` or `loopback`.
     #[must_use]
     pub fn new(url: &str, redirect: &str, client: Option<Preregistered>) -> Signing {
-        let home = Home::new();
-        home.write_settings(&format!(
+        Signing { home: Home::new(), url: url.to_owned(), redirect: redirect.to_owned(), client }
+    }
+
+    /// With the address of a Client ID Metadata Document in the settings, for issuers that take them.
+    #[must_use]
+    pub fn with_document(self) -> Signing {
+        self.home.write_settings(&format!(
             "{}[client_metadata]\nscheme = {DOCUMENT:?}\nloopback = {DOCUMENT:?}\n",
             mcp_login_tests::SETTINGS
         ));
-        Signing { home, url: url.to_owned(), redirect: redirect.to_owned(), client }
+        self
     }
 
     /// Where the programs run.
