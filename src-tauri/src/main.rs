@@ -13,6 +13,7 @@ mod automation;
 mod autostart;
 mod browsers;
 mod clipboard;
+mod command_line;
 mod commands;
 mod consent;
 mod deep_link;

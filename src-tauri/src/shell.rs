@@ -136,6 +136,7 @@ pub(crate) fn run(opening: &Opening, paths: Paths, lock: Lock) -> ExitCode {
             commands::open_path,
             commands::start_agent,
             commands::take_scheme,
+            commands::install_command,
             commands::registrable_domain,
             commands::quit
         ])
@@ -219,7 +220,6 @@ fn aside(app: &AppHandle, work: impl FnOnce(&AppHandle) + Send + 'static) {
 fn pause(app: &AppHandle, paused: bool) {
     // when it did not work the menu still says so
     let _ = app.state::<Shell>().ask(&call::AgentPause(Pause { paused }));
-    let _ = link::reload(app);
 }
 
 /// Brings the first question that waits to the person: in the consent window, or where no such window can be, the list.

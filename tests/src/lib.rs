@@ -22,6 +22,7 @@ mod account;
 mod agent;
 #[cfg(target_os = "linux")]
 pub mod axe;
+#[cfg(target_os = "linux")]
 mod browser;
 #[cfg(target_os = "linux")]
 mod cable;
@@ -32,6 +33,8 @@ mod client;
 mod desktop;
 mod home;
 mod keyring;
+#[cfg(target_os = "linux")]
+mod look;
 pub mod mcp_client;
 pub mod npm;
 mod oidc_provider;
@@ -54,11 +57,15 @@ mod test_ca;
 #[cfg(target_os = "linux")]
 mod tray_host;
 pub mod wait;
+#[cfg(target_os = "linux")]
 pub mod webdriver;
+#[cfg(windows)]
+pub mod win32;
 #[cfg(unix)]
 mod window;
 
 pub use agent::Agent;
+#[cfg(target_os = "linux")]
 pub use browser::Browser;
 #[cfg(target_os = "linux")]
 pub use cable::Cable;
@@ -68,11 +75,13 @@ pub use client::Client;
 pub use desktop::{Desktop, Window, XdgOpen};
 pub use home::{Home, SETTINGS, Said, policy_for};
 pub use keyring::KeyringItem;
+#[cfg(target_os = "linux")]
+pub use look::{Findings, Theme};
 pub use mcp_client::McpClient;
 pub use oidc_provider::{Event, OidcProvider};
 pub use page::Page;
 pub use person::{Landing, Person, Redirect};
-pub use programs::{Build, HANDED_DOWN, Programs, artifacts, guarded_desktop_app, workspace};
+pub use programs::{BUILT, Build, Programs, artifacts, guarded_desktop_app, workspace};
 pub use proxy::Proxy;
 #[cfg(target_os = "linux")]
 pub use question::{Choice, Question};
@@ -87,6 +96,7 @@ pub use sources::{kept_files, sources};
 pub use test_ca::{Certificate, TestCa};
 #[cfg(target_os = "linux")]
 pub use tray_host::{Entry, TrayHost, TrayItem};
+#[cfg(target_os = "linux")]
 pub use webdriver::{WebDriver, keys};
 #[cfg(unix)]
 pub use window::{Shown, Stage};

@@ -22,6 +22,8 @@ pub struct McpClient {
     running: Running,
     stdin: Option<ChildStdin>,
     last: u64,
+    /// Everything that came, as it came.
+    heard: String,
     /// What came and was not asked for yet.
     kept: VecDeque<Value>,
 }
@@ -37,7 +39,7 @@ impl McpClient {
         command.stdin(Stdio::piped());
         let mut running = Running::start("an MCP server on stdio", command);
         let stdin = running.stdin();
-        McpClient { running, stdin, last: 0, kept: VecDeque::new() }
+        McpClient { running, stdin, last: 0, heard: String::new(), kept: VecDeque::new() }
     }
 
     /// The server's process.
@@ -84,6 +86,8 @@ impl McpClient {
     #[track_caller]
     pub fn next(&mut self) -> Value {
         let line = self.running.line();
+        self.heard.push_str(&line);
+        self.heard.push('\n');
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("no JSON ({error}): {line}"))
     }
 
@@ -138,6 +142,11 @@ impl McpClient {
     pub fn echo(&mut self, text: &str) {
         let result = self.call("echo", json!({ "text": text }));
         assert!(result.to_string().contains(text), "{result}");
+    }
+
+    /// Everything that came until now, as it came.
+    pub fn heard(&self) -> &str {
+        &self.heard
     }
 
     /// Ends the client's side and waits for the server's end: status and standard error.

@@ -405,6 +405,7 @@ export function world(over = {}) {
       open_path: {},
       start_agent: {},
       take_scheme: {},
+      install_command: { place: "/usr/local/bin/mcp-login", changed: true, hint: null },
       set_autostart: {},
       consent_questions: () => waiting,
       consent_decide: ({ pending, until }) => {

@@ -223,7 +223,7 @@ export type Attention = {
 export type AttentionWhy = "no_account" | "needs_sign_in" | "more_scopes";
 
 /** What happened. */
-export type AuditAction = "agent_started" | "agent_stopped" | "token" | "gateway" | "refresh" | "sign_in_started" | "sign_in" | "stray_callback" | "sign_out" | "revocation" | "rename" | "approval_asked" | "approval_granted" | "approval_denied" | "approval_removed" | "connection_refused" | "file_kept_aside";
+export type AuditAction = "agent_started" | "agent_stopped" | "token" | "gateway" | "door" | "refresh" | "sign_in_started" | "sign_in" | "stray_callback" | "sign_out" | "revocation" | "rename" | "approval_asked" | "approval_granted" | "approval_denied" | "approval_removed" | "connection_refused" | "file_kept_aside";
 
 /** One line of the record. */
 export type AuditEntry = {
@@ -352,6 +352,64 @@ export type DoneStep = {
   was?: string;
 };
 
+/** `door.status` result. */
+export type Door = {
+  /** Why it is not open although it should be. */
+  code?: string;
+  /** The keys, oldest first. */
+  keys: DoorKey[];
+  /** Whether it is to be open. */
+  open: boolean;
+  /** Its port on 127.0.0.1, once it had one. */
+  port?: number;
+};
+
+/** `door.forget_key` parameters. */
+export type DoorForgetKey = {
+  /** Which. */
+  id: string;
+};
+
+/** A key, without the key itself. */
+export type DoorKey = {
+  /** The account that it is for, by name. */
+  account: string;
+  /** The client that it was made for, in the words of whoever made it. */
+  client: string;
+  /** Names it. */
+  id: string;
+  /** The same over a Unix socket or a named pipe, as VS Code writes it. */
+  local_url?: string;
+  /** When it was made. */
+  made_at: number;
+  /** The address for this key, when the door is open. */
+  url?: string;
+};
+
+/** `door.make_key` parameters. */
+export type DoorMakeKey = {
+  /** Name, id, or the server's URL. */
+  account: string;
+  /** Which client it is for; shown to the person who allows it. */
+  client: string;
+};
+
+/** `door.make_key` result. The key is worth nothing before a person has allowed it, which they are asked at its first use. */
+export type DoorNewKey = {
+  /** To be sent as `Authorization: Bearer …`. Said this once. */
+  key: string;
+  /** What is known of it later, too. */
+  made: DoorKey;
+};
+
+/** `door.set` parameters. */
+export type DoorSet = {
+  /** Whether it is open, now and after the next start. */
+  open: boolean;
+  /** The port from now on; the one that it had, or else any, when missing. */
+  port?: number;
+};
+
 /** Nothing: parameters or result of methods that need none. Goes as `{}`. */
 export type Empty = {};
 
@@ -389,6 +447,11 @@ export type Event =
     /** Which. */
     account: Account;
     kind: "sign_in_ends";
+  }
+  | {
+    kind: "hand_out_changed";
+    /** Whether they stand still now. */
+    paused: boolean;
   }
   | {
     /** What for. */
@@ -900,6 +963,14 @@ export interface Methods {
   "gateway.open": { params: GatewayOpen; result: GatewayOpened };
   /** The links that are open, and what waits for a person. Class: look. */
   "gateway.list": { params: Empty; result: Gateway };
+  /** Whether the HTTP door is open, and who has keys. Class: look. */
+  "door.status": { params: Empty; result: Door };
+  /** Opens or closes the HTTP door. Class: keep. */
+  "door.set": { params: DoorSet; result: Door };
+  /** Makes a key for one client and one account. It is worth nothing before a person has allowed it. Class: keep. */
+  "door.make_key": { params: DoorMakeKey; result: DoorNewKey };
+  /** Takes a key away. Class: keep. */
+  "door.forget_key": { params: DoorForgetKey; result: Empty };
   /** Begins a sign-in. Notifications `sign_in.progress` follow; the program in front of the person opens the address. Class: keep. */
   "sign_in.start": { params: SignInStart; result: SignInStarted };
   /** Waits until a sign-in is finished; notifications `sign_in.progress` come meanwhile. Class: keep. */

@@ -64,6 +64,7 @@ export interface Commands {
   start_agent: { args: object; result: object };
   quit: { args: object; result: unknown };
   take_scheme: { args: object; result: object };
+  install_command: { args: object; result: { place: string; changed: boolean; hint: string | null } };
   copy_text: { args: { text: string }; result: object };
   registrable_domain: { args: { host: string }; result: string };
   consent_questions: { args: object; result: Question[] };

@@ -606,6 +606,11 @@ export const t = {
     },
     takeScheme: "Let MCP Login open them",
     noTray: "This desktop has no tray: everything can be reached from this window.",
+    terminal: "In the terminal",
+    terminalMeans: "The command mcp-login does the same as this window: for scripts, over SSH, and for MCP clients that start it.",
+    installCommand: "Install the command-line tool",
+    /** @param {string} place */
+    commandInstalled: (place) => `Terminals find mcp-login: ${place}`,
     asking: "How programs are asked about",
     approvals: {
       window: "A window asks you. Without an answer within two minutes, it is a no.",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use mcp_login_tests::{Build, HANDED_DOWN, Programs, npm};
+use mcp_login_tests::{BUILT, Build, Programs, npm};
 use serde_json::Value;
 
 /// What the suite said of one scenario.
@@ -74,7 +74,7 @@ impl Suite {
         command.args(["--timeout", "120000", "--verbose", "--command", &client]);
         command.env("CONFORMANCE_CLIENT", program);
         let programs = Programs::get(Build::Plain);
-        command.env(HANDED_DOWN, programs.command.parent().expect("programs lie in a directory"));
+        command.env(BUILT, programs.command.parent().expect("programs lie in a directory"));
         let (passed, text) = self.run(&mut command);
         let checks = json_array(&text);
         let kinds = |wanted: &[&str]| {

@@ -32,9 +32,9 @@ use crate::tokens::TokenSet;
 const EVENTS: usize = 256;
 
 /// Format versions of the state files. A change that an older program would misread raises its number.
-const ACCOUNTS_VERSION: u64 = 1;
-const REGISTRATIONS_VERSION: u64 = 1;
-const REVOCATIONS_VERSION: u64 = 1;
+pub(crate) const ACCOUNTS_VERSION: u64 = 1;
+pub(crate) const REGISTRATIONS_VERSION: u64 = 1;
+pub(crate) const REVOCATIONS_VERSION: u64 = 1;
 
 /// What a core is made of.
 pub struct Options {
@@ -71,6 +71,8 @@ pub enum Event {
     },
     /// A sign-in is about to end; said once.
     Ends(AccountId),
+    /// Hand-out and rotation were paused, or go on; ask which.
+    HandOut,
     /// The schedule has rotated an account's tokens.
     Rotated {
         /// Which.
@@ -260,9 +262,10 @@ impl Core {
         self.0.clock.now()
     }
 
-    /// Whether the account's tokens were got by this process, which began at `since` (unix seconds).
-    pub(crate) fn obtained_since(&self, id: &AccountId, since: u64) -> bool {
-        self.account(id).is_ok_and(|s| s.last_rotation_at.is_some() || s.account.signed_in_at >= since)
+    /// Whether the account's tokens were got by this process, and not by one before it.
+    pub(crate) fn obtained_here(&self, id: &AccountId) -> bool {
+        let tokens = self.account(id).ok().and_then(|snapshot| snapshot.tokens.clone());
+        tokens.is_some_and(|tokens| tokens.life.obtained_boot.is_some())
     }
 
     /// Our client identities.
@@ -285,7 +288,9 @@ impl Core {
 
     /// Stops or resumes rotation by schedule. Callers are served all the same.
     pub fn pause(&self, paused: bool) {
-        self.0.paused.store(paused, Ordering::Relaxed);
+        if self.0.paused.swap(paused, Ordering::Relaxed) != paused {
+            self.0.tell(Event::HandOut);
+        }
         self.0.wake.notify_one();
     }
 

@@ -27,11 +27,11 @@ use mcp_login_gateway::upstream::Upstream;
 use mcp_login_ipc::api::{self, AttentionWhy};
 use mcp_login_ipc::{Code, Fault};
 use mcp_login_oauth::ServerUrl;
-use place::Place;
+pub(crate) use place::Place;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokens::LinkTokens;
+pub(crate) use tokens::LinkTokens;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::time::timeout;
 
@@ -52,7 +52,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    fn upstream(&self, server: &ServerUrl, tokens: LinkTokens) -> Upstream {
+    /// A server with its tokens, over the connections that all share.
+    pub(crate) fn upstream(&self, server: &ServerUrl, tokens: LinkTokens) -> Upstream {
         let system = self.http.get_or_init(|| Arc::new(SystemHttp::pooled())).clone();
         let http = Arc::new(ServerHttp::new(system, server));
         Upstream::new(server.clone(), http, Arc::new(tokens), self.learnt(server))

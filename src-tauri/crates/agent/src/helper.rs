@@ -35,18 +35,12 @@ struct Last {
 }
 
 impl Helpers {
-    /// A token that the server does not refuse, as far as that can be known. `since`: unix seconds of our own start; what is
-    /// older may be in anybody's hands.
+    /// A token that the server does not refuse, as far as that can be known. What an agent before us got may be in anybody's
+    /// hands.
     ///
     /// # Errors
     /// As [`Core::fetch`].
-    pub async fn fetch(
-        &self,
-        core: &Core,
-        id: &AccountId,
-        want: Want,
-        since: u64,
-    ) -> Result<Fetched, Failure> {
+    pub async fn fetch(&self, core: &Core, id: &AccountId, want: Want) -> Result<Fetched, Failure> {
         let want = Want { min_ttl: Some(want.min_ttl.unwrap_or_default().max(MARGIN)), ..want };
         let fetched = core.fetch(id, want).await?;
         let last =
@@ -58,7 +52,7 @@ impl Helpers {
         let now = core.now();
         let accepted =
             last.generation == fetched.generation && last.accepted.is_some_and(|at| now.since(at) < JUST_NOW);
-        let fresh = last.generation < fetched.generation && core.obtained_since(id, since);
+        let fresh = last.generation < fetched.generation && core.obtained_here(id);
         if accepted || fresh {
             last.generation = fetched.generation;
             return Ok(fetched);

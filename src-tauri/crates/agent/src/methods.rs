@@ -10,6 +10,7 @@ use crate::clock::{Clock, Moment};
 use crate::config::ApprovalsChoice;
 use crate::consent::{Consent, Unshown};
 use crate::core::Core;
+use crate::door::HttpDoor;
 use crate::events::{self, Audience};
 use crate::fetch::Want;
 use crate::gateway::{Gateway, Granted};
@@ -34,7 +35,7 @@ use mcp_login_oauth::{
 };
 use mcp_login_vault::{Error as VaultError, Kind as VaultKind};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -120,7 +121,7 @@ impl Peer {
     /// The subject, with who signed it where the system says.
     pub async fn recognised(&self) -> Option<Subject> {
         let subject = self.subject.clone()?;
-        let signed = self.signed.get_or_init(|| signed(subject.clone())).await.clone();
+        let signed = self.signed.get_or_init(|| signed(self.provenance.clone())).await.clone();
         let Some(provenance::Signed { signer, signature }) = signed else { return Some(subject) };
         Some(Subject { face: api::Subject { signer: Some(signer), ..subject.face }, signature, ..subject })
     }
@@ -139,13 +140,9 @@ impl Peer {
 }
 
 /// Reads a whole file where systems have signatures, so not on the one thread that serves everybody.
-async fn signed(subject: Subject) -> Option<provenance::Signed> {
-    let (pid, started) = subject.process;
-    if cfg!(target_os = "linux") {
-        return None;
-    }
-    let look = move || provenance::signed(pid, started, Path::new(&subject.face.program));
-    tokio::task::spawn_blocking(look).await.ok().flatten()
+async fn signed(provenance: Option<Arc<Provenance>>) -> Option<provenance::Signed> {
+    let provenance = provenance.filter(|_| !cfg!(target_os = "linux"))?;
+    tokio::task::spawn_blocking(move || provenance.signed()).await.ok().flatten()
 }
 
 /// Which of the programs that were installed with this agent a caller is.
@@ -183,6 +180,8 @@ pub struct Doors {
     pub gateway: Gateway,
     /// Tokens of header helpers.
     pub helpers: Helpers,
+    /// The HTTP door.
+    pub door: HttpDoor,
     /// Goes up when somebody wants to see the app's window.
     pub wanted: watch::Sender<u64>,
     /// Unix seconds.
@@ -291,6 +290,16 @@ impl Doors {
             // A connection that can become one is taken out before, in `serve`.
             Request::GatewayOpen(_) => Err(Fault::new(Code::LinkBusy)),
             Request::GatewayList(_) => Ok(envelope::write_result(id, &self.gateway_list())),
+            Request::DoorStatus(_) => Ok(envelope::write_result(id, &self.door_status())),
+            Request::DoorSet(params) => {
+                self.door_set(peer, params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::DoorMakeKey(params) => {
+                self.door_make_key(peer, params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::DoorForgetKey(params) => {
+                self.door_forget_key(peer, &params).await.map(|r| envelope::write_result(id, &r))
+            }
             Request::Hello(_) => Ok(envelope::write_result(id, &self.welcome())),
             Request::AgentStatus(_) => Ok(envelope::write_result(id, &self.status().await)),
             Request::AccountList(_) => Ok(envelope::write_result(id, &self.account_list())),
@@ -401,7 +410,7 @@ impl Doors {
         let want = Want { newer_than: params.newer_than, min_ttl: params.min_ttl.map(Duration::from_secs) };
         let fetched = match params.helper {
             // In a box, as above.
-            true => Box::pin(self.helpers.fetch(&self.core, &id, want, self.started_at)).await,
+            true => Box::pin(self.helpers.fetch(&self.core, &id, want)).await,
             false => self.core.fetch(&id, want).await,
         };
         let fetched = match fetched {

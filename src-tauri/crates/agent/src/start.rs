@@ -11,6 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Mistake, VaultChoice};
 use crate::consent::{BesideAgent, Consent};
 use crate::core::{Core, Event, Notice, Options as CoreOptions};
+use crate::door::HttpDoor;
 use crate::failure::Failure;
 use crate::harden::Shortfall;
 use crate::http::{SystemHttp, Wire};
@@ -244,6 +245,7 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
         consent: Consent::new(BesideAgent::new(&own), Session::of_this_process()),
         gateway: Default::default(),
         helpers: Default::default(),
+        door: HttpDoor::load(&paths.data_dir)?,
         wanted: watch::channel(0).0,
         instance: instance(),
         stop,
@@ -256,6 +258,7 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
         let _ = audit.write(AuditEntry { note: Some(path.display().to_string()), ..entry }).await;
     }
     tracing::info!(pid = std::process::id(), version = identity::SOFTWARE_VERSION, "serving");
+    doors.open_door_again().await;
     let background = tokio::spawn({
         let (core, stopped) = (core.clone(), stopped.clone());
         async move { core.run(stopped).await }
@@ -359,6 +362,7 @@ async fn follow_core(doors: Arc<Doors>) {
     loop {
         let (action, receipt) = match events.recv().await {
             Ok(Event::Removed { account, .. }) => {
+                doors.forget_door_keys_of(&account).await;
                 if let Err(error) = doors.approvals.forget(&account).await {
                     tracing::warn!(%error, "approvals of an account that is gone stay in the file");
                 }
@@ -374,7 +378,7 @@ async fn follow_core(doors: Arc<Doors>) {
             }
             Ok(Event::SignedOut(receipt)) => (AuditAction::SignOut, receipt),
             Ok(Event::Revoked(receipt)) => (AuditAction::Revocation, receipt),
-            Ok(Event::Account(_) | Event::Ends(_)) | Err(RecvError::Lagged(_)) => continue,
+            Ok(Event::Account(_) | Event::Ends(_) | Event::HandOut) | Err(RecvError::Lagged(_)) => continue,
             Err(RecvError::Closed) => return,
         };
         let failed = receipt.lines.iter().find(|line| line.outcome == Outcome::Failed);

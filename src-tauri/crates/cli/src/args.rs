@@ -46,6 +46,8 @@ pub enum Command {
     Headers(Headers),
     /// Be an MCP server on standard input and output: carry messages to the account's server, with its token
     Proxy(Proxy),
+    /// An HTTP address on this computer, for MCP clients that speak HTTP only; closed until you open it
+    Door(Door),
     /// Fetch new tokens now
     Refresh(Name),
     /// Sign out: revoke the tokens at the server, delete them here, and say what was achieved
@@ -68,6 +70,12 @@ pub enum Command {
     Callback(Callback),
     /// Watch the whole story against a server on this computer; your own accounts are not touched
     Demo(Demo),
+    /// Have terminals find `mcp-login` by its name
+    Path {
+        /// What to do
+        #[command(subcommand)]
+        action: PathAction,
+    },
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -205,6 +213,42 @@ pub struct Proxy {
     pub name: String,
 }
 
+/// `door`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Door {
+    /// What to do; `status` when nothing is said
+    #[command(subcommand)]
+    pub action: Option<DoorAction>,
+}
+
+/// What can be done about the HTTP door.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum DoorAction {
+    /// Show whether it is open, and who has keys
+    Status,
+    /// Open it, now and whenever the agent starts
+    On {
+        /// Listen at this port; by default the one from last time
+        #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
+        port: Option<u16>,
+    },
+    /// Close it
+    Off,
+    /// Make a key for one client and one account, and show it once
+    Key {
+        /// The account
+        name: String,
+        /// What you call the client
+        #[arg(long, value_name = "LABEL")]
+        client: String,
+    },
+    /// Take a key away
+    Forget {
+        /// The key, as `status` names it
+        id: String,
+    },
+}
+
 /// A command with one account.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Name {
@@ -319,6 +363,15 @@ pub enum AgentAction {
     Restart,
     /// Show whether it runs; does not start it
     Status,
+}
+
+/// What can be done about finding the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum PathAction {
+    /// For this user: a link in `/usr/local/bin` or `~/.local/bin`; on Windows, an entry in your `Path`
+    Add,
+    /// Take it back
+    Remove,
 }
 
 /// `callback`

@@ -53,6 +53,7 @@ fn action(action: AuditAction, outcome: AuditOutcome) -> &'static str {
         (AuditAction::Revocation, _) => "queued revocation tried",
         (AuditAction::Gateway, AuditOutcome::Ok) => "messages carried",
         (AuditAction::Gateway, _) => "messages refused",
+        (AuditAction::Door, _) => "HTTP door",
         (AuditAction::Rename, _) => "renamed",
         (AuditAction::ApprovalAsked, _) => "approval asked",
         (AuditAction::ApprovalGranted, _) => "approval given",

@@ -39,6 +39,9 @@ pub enum Fault {
     /// HTTP+SSE: the server names an address on another origin.
     #[error("the server wants messages, and with them the token, at another server's address")]
     ForeignEndpoint,
+    /// A line of the client is larger than we take.
+    #[error("this message is too long")]
+    TooLong,
     /// A request with this id is under way.
     #[error("a request with this id is already under way")]
     SameId,
@@ -65,41 +68,56 @@ pub enum Executed {
 }
 
 impl Fault {
-    fn code(&self) -> &'static str {
+    /// A stable word of the table that feeds docs/errors.md.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
         match self {
             Fault::Denied(denied) => denied.code,
-            Fault::Http(HttpFailure::TooLarge, _) => "too_large",
-            Fault::Http(HttpFailure::AddressRefused, _) => "address_refused",
+            Fault::Http(HttpFailure::TooLarge, _) => "answer_too_large",
+            Fault::Http(HttpFailure::AddressRefused, _) | Fault::ForeignEndpoint => "address_refused",
             Fault::Http(HttpFailure::NotSent(_), _) => "offline",
-            Fault::Http(HttpFailure::Lost, _) | Fault::CutOff(_) => "connection_lost",
-            Fault::Refused => "server_refuses",
-            Fault::Scope => "more_scopes",
+            Fault::Http(HttpFailure::Lost, Executed::No) | Fault::CutOff(Executed::No) => "connection_lost",
+            Fault::Http(HttpFailure::Lost, Executed::Perhaps) | Fault::CutOff(Executed::Perhaps) => {
+                "outcome_unknown"
+            }
+            Fault::Refused => "server_unauthorized",
+            Fault::Scope | Fault::Status(403) => "server_forbids",
+            Fault::Status(429) => "rate_limited",
+            Fault::Status(500..) => "server_trouble",
             Fault::Status(_) | Fault::NoMessage => "odd_answer",
-            Fault::ForeignEndpoint => "foreign_endpoint",
-            Fault::SameId => "same_id",
-            Fault::NotTranslated { .. } => "not_translated",
+            Fault::TooLong => "line_too_long",
+            Fault::SameId => "bad_message",
+            Fault::NotTranslated { .. } => "unknown_method",
             Fault::Crowded => "busy",
         }
     }
 
-    fn next(&self) -> String {
-        match self {
-            Fault::Denied(denied) => denied.next.clone(),
-            Fault::Http(HttpFailure::TooLarge, _) => "Ask the server for less at a time.".into(),
+    /// What to do, in one sentence.
+    #[must_use]
+    pub fn next(&self) -> String {
+        let text = match self {
+            Fault::Denied(denied) => return denied.next.clone(),
+            Fault::Http(HttpFailure::TooLarge, _) => "Ask the server for less at a time.",
             Fault::Http(HttpFailure::Lost, Executed::Perhaps) | Fault::CutOff(Executed::Perhaps) => {
-                "The request was perhaps carried out: look before you repeat it.".into()
+                "The request was perhaps carried out: look before you repeat it."
             }
-            Fault::Http(..) | Fault::CutOff(_) => "The request was not carried out: try again.".into(),
-            Fault::Refused => "Run `mcp-login doctor`, or sign in again.".into(),
-            Fault::Scope => "Sign in again with the permissions that the server wants.".into(),
+            Fault::Http(HttpFailure::AddressRefused, _) => "Check the server's address.",
+            Fault::Http(..) | Fault::CutOff(_) => "The request was not carried out: try again.",
+            Fault::Refused => "Check at the server whether you may use it.",
+            Fault::Scope | Fault::Status(403) => "Ask whoever runs the server for the right.",
+            Fault::Status(300..400) => {
+                "The server has moved: add it with its new address. Nothing was sent there."
+            }
             Fault::Status(_) | Fault::NoMessage => {
-                "Try again; if it stays so, tell those who run the server.".into()
+                "Try again; if it stays so, tell those who run the server."
             }
-            Fault::ForeignEndpoint => "Tell those who run the server; nothing was sent there.".into(),
-            Fault::SameId => "Use each id once.".into(),
-            Fault::NotTranslated { .. } => "Use a client that speaks the same revision as the server.".into(),
-            Fault::Crowded => "Try again when others are answered.".into(),
-        }
+            Fault::ForeignEndpoint => "Tell those who run the server; nothing was sent there.",
+            Fault::TooLong => "Send less in one message.",
+            Fault::SameId => "Use each id once.",
+            Fault::NotTranslated { .. } => "Use a client that speaks the same revision as the server.",
+            Fault::Crowded => "Try again when others are answered.",
+        };
+        text.to_owned()
     }
 
     /// The error answer to the request with this id, as JSON.

@@ -8,6 +8,7 @@
 //! [`TokenSource`](token_source::TokenSource) through an injected [`Http`](http::Http).
 #![forbid(unsafe_code)]
 
+pub mod door;
 pub mod http;
 pub mod learnt;
 pub mod limits;

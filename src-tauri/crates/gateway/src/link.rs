@@ -7,8 +7,10 @@
 mod asking;
 mod down;
 mod flight;
+mod handshake;
 mod http_sse;
 mod listen;
+mod refusal;
 mod request;
 mod session;
 mod stateless;
@@ -33,14 +35,13 @@ use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
-use crate::fault::{Executed, Fault};
+use crate::fault::Fault;
 use crate::frame::{self, Frame, Id, Kind};
-use crate::http::HttpFailure;
 use crate::inlet::{Inlet, Input};
 use crate::learnt::Era;
 use crate::limits::{Limits, Permit};
 use crate::outlet::Outlet;
-use crate::upstream::Upstream;
+use crate::upstream::{Patience, Upstream};
 
 use asking::Asking;
 use http_sse::OldStream;
@@ -78,6 +79,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// How long requests may still be answered after the client closed its side: `printf … | mcp-login proxy` wants its answers.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
+const NOT_UNDERSTOOD: &[u8] =
+    br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"MCP Login: this line is no JSON-RPC message"}}"#;
+
 /// The client's side is closed.
 #[derive(Debug)]
 pub(crate) struct Gone;
@@ -92,7 +96,7 @@ impl From<std::io::Error> for Gone {
 enum Stop {
     Fault(Fault),
     /// The server answered with a status that says no.
-    Refused(streamable::Refusal),
+    Refused(refusal::Refusal),
     Gone,
 }
 
@@ -171,8 +175,45 @@ type Work<'l> = BoxFuture<'l, Result<Landed, Gone>>;
 
 /// What a piece of work was.
 enum Landed {
+    /// A request of the client.
     Request,
-    Other,
+    /// Something that ends by itself.
+    Brief,
+    /// A stream of the server's.
+    Stream,
+}
+
+/// What a link has to do.
+struct Desk<'l> {
+    work: FuturesUnordered<Work<'l>>,
+    /// Requests that wait for others to end.
+    waiting: VecDeque<Request>,
+    in_flight: usize,
+    /// Brief work that is not done.
+    brief: usize,
+}
+
+impl<'l> Desk<'l> {
+    fn new() -> Self {
+        Self { work: FuturesUnordered::new(), waiting: VecDeque::new(), in_flight: 0, brief: 0 }
+    }
+
+    fn briefly(&mut self, work: impl Future<Output = Result<Landed, Gone>> + Send + 'l) {
+        self.brief += 1;
+        self.work.push(work.boxed());
+    }
+
+    fn landed(&mut self, landed: &Landed) {
+        match landed {
+            Landed::Request => self.in_flight -= 1,
+            Landed::Brief => self.brief -= 1,
+            Landed::Stream => {}
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.in_flight == 0 && self.brief == 0 && self.waiting.is_empty()
+    }
 }
 
 impl<W: AsyncWrite + Unpin + Send> Link<W> {
@@ -183,51 +224,37 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         opening: Opening,
     ) -> Ended {
         let mut inlet = Inlet::new(reader, &self.limits);
-        let mut work: FuturesUnordered<Work<'_>> = FuturesUnordered::new();
-        let mut waiting: VecDeque<Request> = VecDeque::new();
-        let mut in_flight = 0;
+        let mut desk = Desk::new();
         if let Some(resume) = opening.resume {
-            work.push(self.revive(resume).boxed());
+            desk.briefly(self.revive(resume, self.session.opens()));
         }
         loop {
             tokio::select! {
                 input = inlet.next() => match input {
-                    Ok(Input::Line(line, permit)) => {
-                        if self.take(line, permit, &mut work, &mut waiting).await.is_err() {
-                            return Ended::ClientDeaf;
-                        }
-                    }
-                    Ok(Input::TooLong | Input::NoRoom) => {
-                        let fault = if matches!(input, Ok(Input::NoRoom)) {
-                            Fault::Crowded
-                        } else {
-                            Fault::Http(HttpFailure::TooLarge, Executed::No)
-                        };
-                        if self.outlet.line(fault.answer("null")).await.is_err() {
-                            return Ended::ClientDeaf;
-                        }
-                    }
+                    Ok(Input::Line(line, permit)) => self.take(line, permit, &mut desk),
+                    Ok(Input::TooLong) => desk.briefly(self.tell(Fault::TooLong.answer("null"))),
+                    Ok(Input::NoRoom) => desk.briefly(self.tell(Fault::Crowded.answer("null"))),
                     Ok(Input::End) | Err(_) => break,
                 },
-                Some(landed) = work.next(), if !work.is_empty() => match landed {
-                    Ok(Landed::Request) => in_flight -= 1,
-                    Ok(Landed::Other) => {}
+                Some(landed) = desk.work.next(), if !desk.work.is_empty() => match landed {
+                    Ok(landed) => desk.landed(&landed),
                     Err(Gone) => return Ended::ClientDeaf,
                 },
-                Some(task) = todo.recv() => work.push(self.task(task)),
+                Some(task) = todo.recv() => desk.work.push(self.task(task)),
             }
-            self.launch(&mut work, &mut waiting, &mut in_flight);
+            self.launch(&mut desk);
         }
+        // A subscription ends with who wanted it.
+        self.table.end_endless();
         let last = async {
-            while in_flight > 0 || !waiting.is_empty() {
-                self.launch(&mut work, &mut waiting, &mut in_flight);
+            while !desk.is_empty() {
+                self.launch(&mut desk);
                 tokio::select! {
-                    Some(landed) = work.next(), if !work.is_empty() => match landed {
-                        Ok(Landed::Request) => in_flight -= 1,
-                        Ok(Landed::Other) => {}
+                    Some(landed) = desk.work.next(), if !desk.work.is_empty() => match landed {
+                        Ok(landed) => desk.landed(&landed),
                         Err(Gone) => return Ended::ClientDeaf,
                     },
-                    Some(task) = todo.recv() => work.push(self.task(task)),
+                    Some(task) = todo.recv() => desk.work.push(self.task(task)),
                 }
             }
             Ended::ClientWent
@@ -244,103 +271,86 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
     }
 
     /// Lets as many requests go as may.
-    fn launch<'l>(
-        &'l self,
-        work: &mut FuturesUnordered<Work<'l>>,
-        waiting: &mut VecDeque<Request>,
-        in_flight: &mut usize,
-    ) {
-        while *in_flight < self.limits.in_flight
+    fn launch<'l>(&'l self, desk: &mut Desk<'l>) {
+        while desk.in_flight < self.limits.in_flight
             && !self.session.is_opening()
-            && let Some(request) = waiting.pop_front()
+            && let Some(request) = desk.waiting.pop_front()
         {
-            *in_flight += 1;
+            desk.in_flight += 1;
             let (handle, registration) = AbortHandle::new_pair();
-            self.table.set_abort(&request.id, handle.clone());
+            let endless = request.method == "subscriptions/listen";
+            self.table.set_abort(&request.id, handle.clone(), endless);
             let opens = (request.method == "initialize").then(|| self.session.opens());
             let flight = Abortable::new(self.fly(request, handle, opens), registration);
-            work.push(flight.map(|landed| landed.unwrap_or(Ok(Landed::Request))).boxed());
+            desk.work.push(flight.map(|landed| landed.unwrap_or(Ok(Landed::Request))).boxed());
         }
     }
 
-    /// Takes a line of the client: a message, or several.
-    async fn take<'l>(
-        &'l self,
-        line: Bytes,
-        permit: Option<Permit>,
-        work: &mut FuturesUnordered<Work<'l>>,
-        waiting: &mut VecDeque<Request>,
-    ) -> Result<(), Gone> {
+    /// Takes a line of the client: a message, or several. It writes nothing itself: who writes may have to wait for another
+    /// message to end, and that one goes on only while the link's work does.
+    fn take<'l>(&'l self, line: Bytes, permit: Option<Permit>, desk: &mut Desk<'l>) {
         let permit = permit.map(Arc::new);
         let Some(messages) = frame::messages(&line) else {
-            return self.not_understood().await;
+            return desk.briefly(self.tell(NOT_UNDERSTOOD.to_vec()));
         };
         for message in messages {
             let bytes = line.slice_ref(message);
             let frame = Frame::read(message);
             let Some((frame, kind)) = frame.and_then(|frame| frame.kind().map(|kind| (frame, kind))) else {
-                self.not_understood().await?;
+                desk.briefly(self.tell(NOT_UNDERSTOOD.to_vec()));
                 continue;
             };
             match kind {
                 Kind::Request(id) => {
                     let request = Request::new(id, &frame, bytes, permit.clone());
-                    if waiting.len() >= self.limits.waiting {
-                        self.outlet.line(Fault::Crowded.answer(&request.id_json)).await?;
+                    if desk.waiting.len() >= self.limits.waiting {
+                        desk.briefly(self.tell(Fault::Crowded.answer(&request.id_json)));
                     } else if self.table.client_asks(&request) {
-                        waiting.push_back(request);
+                        desk.waiting.push_back(request);
                     } else {
-                        self.outlet.line(Fault::SameId.answer(&request.id_json)).await?;
+                        desk.briefly(self.tell(Fault::SameId.answer(&request.id_json)));
                     }
                 }
                 Kind::Notification if frame.method() == Some("notifications/cancelled") => {
-                    self.cancel(&frame, bytes, work, waiting);
+                    self.cancel(&frame, bytes, desk);
                 }
                 Kind::Notification => {
                     let initialized = frame.method() == Some("notifications/initialized");
-                    work.push(self.notify(bytes, initialized.then(|| self.session.opens())).boxed());
+                    desk.briefly(self.notify(bytes, initialized.then(|| self.session.opens())));
                 }
                 Kind::Answer(Some(id)) if self.asking.answered(&id, &bytes) => {}
-                Kind::Answer(_) => work.push(self.notify(bytes, None).boxed()),
+                Kind::Answer(_) => desk.briefly(self.notify(bytes, None)),
             }
         }
-        Ok(())
+    }
+
+    /// Writes a line to the client.
+    async fn tell(&self, line: Vec<u8>) -> Result<Landed, Gone> {
+        self.outlet.line(line).await?;
+        Ok(Landed::Brief)
     }
 
     /// The client wants no answer any more (Cancellation). With a session the server is told; without one, and always in the
     /// end, the closed stream tells it.
-    fn cancel<'l>(
-        &'l self,
-        frame: &Frame<'_>,
-        bytes: Bytes,
-        work: &mut FuturesUnordered<Work<'l>>,
-        waiting: &mut VecDeque<Request>,
-    ) {
+    fn cancel<'l>(&'l self, frame: &Frame<'_>, bytes: Bytes, desk: &mut Desk<'l>) {
         let Some(id) = frame.params.and_then(request::cancelled) else { return };
-        if let Some(place) = waiting.iter().position(|request| request.id == id) {
-            waiting.remove(place);
+        if let Some(place) = desk.waiting.iter().position(|request| request.id == id) {
+            desk.waiting.remove(place);
             self.table.forget(&id);
             return;
         }
         let Some((era, abort)) = self.table.cancel(&id) else { return };
-        work.push(
-            async move {
-                if era == Some(Era::Sessions) {
-                    self.say(bytes).await;
-                }
-                if let Some(abort) = abort {
-                    abort.abort();
-                }
-                self.outlet.settle().await?;
-                Ok(Landed::Other)
+        desk.briefly(async move {
+            if era == Some(Era::Sessions) {
+                // Without a token the request has not gone out either.
+                self.say(bytes, Patience::None).await;
             }
-            .boxed(),
-        );
-    }
-
-    async fn not_understood(&self) -> Result<(), Gone> {
-        let text = br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"MCP Login: this line is no JSON-RPC message"}}"#;
-        Ok(self.outlet.line(text.to_vec()).await?)
+            if let Some(abort) = abort {
+                abort.abort();
+            }
+            self.outlet.settle().await?;
+            Ok(Landed::Brief)
+        });
     }
 
     /// An id for a request of our own: the next number behind a prefix that no client was seen to use.

@@ -113,7 +113,11 @@ impl Upstream {
     ) -> Result<Response<BodyStream>, Fault> {
         let (mut refused, mut signed_in, mut steps) = (None, false, 0);
         loop {
-            let bearer = match self.tokens.token(refused).await {
+            // It may ask a person whether this program may have one.
+            waiting.turn(true);
+            let token = self.tokens.token(refused).await;
+            waiting.turn(false);
+            let bearer = match token {
                 Ok(bearer) => bearer,
                 Err(denied) if denied.kind == DeniedKind::NeedsSignIn && !signed_in => {
                     if patience == Patience::None {

@@ -153,6 +153,14 @@ methods! {
     GatewayOpen "gateway.open" Use GatewayOpen(api::GatewayOpen) -> api::GatewayOpened;
     /// The links that are open, and what waits for a person.
     GatewayList "gateway.list" Look GatewayList(api::Empty) -> api::Gateway;
+    /// Whether the HTTP door is open, and who has keys.
+    DoorStatus "door.status" Look DoorStatus(api::Empty) -> api::Door;
+    /// Opens or closes the HTTP door.
+    DoorSet "door.set" Keep DoorSet(api::DoorSet) -> api::Door;
+    /// Makes a key for one client and one account. It is worth nothing before a person has allowed it.
+    DoorMakeKey "door.make_key" Keep DoorMakeKey(api::DoorMakeKey) -> api::DoorNewKey;
+    /// Takes a key away.
+    DoorForgetKey "door.forget_key" Keep DoorForgetKey(api::DoorForgetKey) -> api::Empty;
     /// Begins a sign-in. Notifications `sign_in.progress` follow; the program in front of the person opens the address.
     SignInStart "sign_in.start" Keep SignInStart(api::SignInStart) -> api::SignInStarted;
     /// Waits until a sign-in is finished; notifications `sign_in.progress` come meanwhile.

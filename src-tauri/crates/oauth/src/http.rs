@@ -33,6 +33,8 @@ pub enum Purpose {
     Metadata,
     /// RFC 7591.
     Registration,
+    /// RFC 6749 §3.1, before the browser goes there: whether our redirect URI is taken.
+    Authorization,
     /// RFC 6749 §3.2.
     Token,
     /// RFC 7009.
@@ -58,7 +60,7 @@ impl Purpose {
     pub fn max_body(self) -> usize {
         match self {
             // Only status and headers count; what fits tells a person enough.
-            Purpose::Challenge => 64 * 1024,
+            Purpose::Challenge | Purpose::Authorization => 64 * 1024,
             // The largest published documents (Entra, Google) are below 4 KiB; RFC 9728 signed_metadata can be larger.
             Purpose::Metadata => 256 * 1024,
             // Token sets with several JWTs stay below 32 KiB; 256 KiB leaves room for group claims gone wild.
@@ -81,6 +83,8 @@ impl Purpose {
     #[must_use]
     pub fn timeout(self) -> Duration {
         match self {
+            // A person waits, and without an answer all is as if nobody had asked.
+            Purpose::Authorization => Duration::from_secs(3),
             // A person waits.
             Purpose::Challenge | Purpose::Metadata => Duration::from_secs(15),
             // A rotation that is cut off may lose the sign-in: give a slow server its time.
@@ -98,6 +102,7 @@ impl Purpose {
             Purpose::Challenge => "challenge",
             Purpose::Metadata => "metadata",
             Purpose::Registration => "registration",
+            Purpose::Authorization => "authorization",
             Purpose::Token => "token",
             Purpose::Revocation => "revocation",
             Purpose::Introspection => "introspection",

@@ -139,7 +139,11 @@ impl AttentionList {
     pub(crate) fn settle(&self, core: &Core, now: Moment) {
         self.state().entries.retain(|entry| {
             let waits = match &entry.about {
-                About::Nobody(text) => core.find(text).is_err(),
+                // The name may be another server's meanwhile.
+                About::Nobody(text) => !core.find(text).is_ok_and(|id| {
+                    let found = core.account(&id).ok().map(|s| s.account.server.as_str().to_owned());
+                    entry.view.server.is_none() || entry.view.server == found
+                }),
                 About::Account(id) => match core.account(id) {
                     Ok(snapshot) => waits(entry.view.why, &entry.view.scopes, &snapshot),
                     Err(_) => false,

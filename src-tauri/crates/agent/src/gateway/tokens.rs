@@ -260,5 +260,7 @@ impl TokenSource for LinkTokens {
 /// A fault in the gateway's words.
 pub(crate) fn denied(kind: DeniedKind, fault: &Fault) -> Denied {
     let code = fault.known().unwrap_or(Code::Internal).as_str();
-    Denied { kind, code, fact: fault.message.clone(), next: fault.data.next.clone() }
+    // The gateway puts both into one line, and a full stop between them.
+    let fact = fault.message.trim_end_matches('.').to_owned();
+    Denied { kind, code, fact, next: fault.data.next.clone() }
 }

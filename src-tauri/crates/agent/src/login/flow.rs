@@ -251,7 +251,7 @@ impl Flow<'_> {
             RedirectKind::Loopback | RedirectKind::Localhost => documents.loopback.clone(),
             RedirectKind::Exact => None,
         };
-        let wanted = Wanted {
+        let mut wanted = Wanted {
             server: &place.server,
             metadata,
             client: place.client.as_ref(),
@@ -266,16 +266,23 @@ impl Flow<'_> {
         };
         let mut ready =
             self.unless_cancelled(inbox, registration::prepare(&parts.http, registrations, &wanted)).await?;
-        let request = AuthorizationRequest {
-            metadata,
-            registration: &ready.registration,
-            profile: place.found.profile.as_ref(),
-            resource: place.found.resource_parameter.as_ref(),
-            scopes: &place.scopes,
-            prompt: self.start.prompt.as_deref(),
-            login_hint: self.start.login_hint.as_deref(),
-        };
-        let (url, pending) = request.begin(&mut OsRandom, self.now())?;
+        // The first time at this issuer, where there is another way: one that takes no scheme may say so only to the browser.
+        let unknown = accepted.is_none() && place.client.is_none() && wanted.kinds.len() > 1;
+        if unknown && ready.home.kind == RedirectKind::Scheme {
+            let request = self.request(place, &ready);
+            let mut random = OsRandom;
+            let asked = request.redirect_is_refused(&parts.http, &place.reach, &mut random, wanted.now);
+            if self.unless_cancelled(inbox, async { Ok(asked.await?) }).await? {
+                tracing::info!(
+                    issuer = metadata.issuer.as_str(),
+                    "the issuer refuses our scheme at its page"
+                );
+                wanted.kinds.retain(|kind| *kind != RedirectKind::Scheme);
+                let again = registration::prepare(&parts.http, registrations, &wanted);
+                ready = self.unless_cancelled(inbox, again).await?;
+            }
+        }
+        let (url, pending) = self.request(place, &ready).begin(&mut OsRandom, self.now())?;
         self.sign_ins.table().expect(self.id, pending.clone());
         let listening = ready.home.listener.take().map(|listener| self.listen(listener));
         let step = Arc::new(BrowserStep {
@@ -290,6 +297,18 @@ impl Flow<'_> {
         });
         self.step(Step::Browser(step.clone()));
         Ok(Trip { step, ready, pending, _listening: listening })
+    }
+
+    fn request<'a>(&'a self, place: &'a Place, ready: &'a Ready) -> AuthorizationRequest<'a> {
+        AuthorizationRequest {
+            metadata: &place.found.metadata,
+            registration: &ready.registration,
+            profile: place.found.profile.as_ref(),
+            resource: place.found.resource_parameter.as_ref(),
+            scopes: &place.scopes,
+            prompt: self.start.prompt.as_deref(),
+            login_hint: self.start.login_hint.as_deref(),
+        }
     }
 
     fn listen(&self, listener: Listener) -> Listening {

@@ -6,9 +6,11 @@ mod agent;
 mod approvals;
 mod callback;
 mod doctor;
+mod door;
 mod log;
 mod logout;
 mod offer;
+mod path;
 mod token;
 
 use crate::args::{Cli, Command};
@@ -35,6 +37,7 @@ pub(crate) fn run(cli: &Cli, out: &Out) -> Result<(), Failure> {
             None => Ok(()),
         },
         Command::Proxy(proxy) => crate::proxy::run(&proxy.name),
+        Command::Door(args) => door::run(out, args),
         Command::Refresh(name) => account::refresh(out, &name.name),
         Command::Logout(logout) => logout::run(out, logout),
         Command::Rename(rename) => account::rename(out, rename),
@@ -46,6 +49,7 @@ pub(crate) fn run(cli: &Cli, out: &Out) -> Result<(), Failure> {
         Command::Doctor => doctor::run(out),
         Command::Callback(callback) => callback::run(out, callback),
         Command::Demo(demo) => crate::demo::run(out, demo),
+        Command::Path { action } => path::run(out, *action),
         Command::Completions { shell } => {
             write(&manual::completions(*shell));
             Ok(())

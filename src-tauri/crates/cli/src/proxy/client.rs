@@ -2,6 +2,7 @@
 
 use super::scan::{Frame, Scan};
 use super::{CHUNK, HELD, MOST_WAITING, Shared, broken};
+use mcp_login_ipc::client::LinkWriter;
 use std::io::{self, Read as _, Write as _};
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -39,6 +40,18 @@ pub(super) fn read(shared: &Shared) {
     // Answers are still under way: not for ever.
     std::thread::sleep(super::LAST_WORDS);
     shared.leave_when_done();
+}
+
+/// Writes as much as goes at once; nothing when the link is gone already.
+fn first_part(link: &mut LinkWriter, bytes: &[u8]) -> Option<usize> {
+    loop {
+        match link.write(bytes) {
+            Ok(0) => return None,
+            Ok(written) => return Some(written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
 }
 
 struct Client<'a> {
@@ -95,17 +108,21 @@ impl Client<'_> {
             requests.said(frame, &self.held[begin..*end]);
             begin = *end;
         }
-        let Some(link) = &mut outgoing.link else {
-            drop(requests);
+        drop(requests);
+        let begun = outgoing.link.as_mut().and_then(|link| first_part(link, &self.held));
+        let Some(begun) = begun else {
+            // Nothing of it has gone anywhere: it waits for the next link.
+            outgoing.link = None;
             outgoing.waiting.extend_from_slice(&self.held);
             drop(outgoing);
             self.shared.changed.notify_all();
             return;
         };
         // Gone out, even if the link breaks now: how far it came nobody can tell.
-        requests.went();
-        drop(requests);
-        if link.write_all(&self.held).is_err() {
+        self.shared.requests().went();
+        if let Some(link) = &mut outgoing.link
+            && link.write_all(&self.held[begun..]).is_err()
+        {
             outgoing.link = None;
         }
     }

@@ -242,7 +242,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         };
         tokio::select! {
             outcome = self.subscribed() => outcome,
-            () = ended => Ok(Landed::Other),
+            () = ended => Ok(Landed::Stream),
         }
     }
 
@@ -265,9 +265,12 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 let answered = self.session.answered.notified();
                 match self.gather(&id, self.over_stateless(&id, text.into(), &waiting)).await {
                     Err(Stop::Gone) => return Err(Gone),
-                    // It is not offered, or there is no token: until a request of the client was answered.
-                    Err(Stop::Refused(_)) => std::future::pending::<()>().await,
-                    Err(Stop::Fault(Fault::Denied(_) | Fault::Refused | Fault::Scope)) => answered.await,
+                    // It is not offered, or wants another token than requests do.
+                    Err(Stop::Refused(_) | Stop::Fault(Fault::Refused | Fault::Scope)) => {
+                        std::future::pending::<()>().await;
+                    }
+                    // There is no token: until a request of the client was answered.
+                    Err(Stop::Fault(Fault::Denied(_))) => answered.await,
                     _ => tokio::time::sleep(std::time::Duration::from_secs(5)).await,
                 }
                 Ok(())

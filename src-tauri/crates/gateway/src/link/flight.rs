@@ -7,16 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::AbortHandle;
 use serde_json::json;
-use serde_json::value::RawValue;
 use tokio::io::AsyncWrite;
 
 use super::request::Request;
 use super::session::{Mode, Opens};
 use super::{Gone, Landed, Link, Stop, Task};
 use crate::fault::{Executed, Fault};
-use crate::frame::Frame;
 use crate::learnt::{Era, Speaks};
-use crate::upstream::Waiting;
+use crate::upstream::{Patience, Waiting};
 
 /// Clients give up after a minute without progress, some after half of it.
 const PROGRESS: Duration = Duration::from_secs(5);
@@ -86,8 +84,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 told += 1;
                 // It must grow, and stay below where the server's own begins: that may be anything, most begin with 0 or 1.
                 let progress = f64::from(told) / 1000.0;
-                let text = json!({"progress": progress, "message": "MCP Login: waiting for you to sign in"})
-                    .to_string();
+                let text = json!({"progress": progress, "message": "MCP Login: waiting for you"}).to_string();
                 let params = crate::splice::set(&text, "progressToken", token).unwrap_or(text);
                 let text =
                     format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{params}}}"#);
@@ -100,8 +97,13 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
     async fn route(&self, request: &Request, waiting: &Waiting, abort: AbortHandle) -> Result<Reply, Stop> {
         match request.era {
             Era::Sessions if request.method == "initialize" => self.initialize(request, waiting).await,
-            Era::Sessions if self.session.mode() == Mode::Down => self.down(request, waiting).await,
             Era::Sessions => {
+                if let Some(epoch) = self.session.is_shut() {
+                    self.renew(epoch, waiting).await?;
+                }
+                if self.session.mode() == Mode::Down {
+                    return self.down(request, waiting).await;
+                }
                 self.in_session(&request.id, &request.method, request.bytes.clone(), waiting).await?;
                 Ok(Reply::Passed)
             }
@@ -137,45 +139,12 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         }
     }
 
-    /// The client's `initialize`: with sessions if the server has them, else translated.
+    /// The client's `initialize`.
     async fn initialize(&self, request: &Request, waiting: &Waiting) -> Result<Reply, Stop> {
         let _turn = self.session.turn.lock().await;
         let params = request.frame().and_then(|frame| frame.params.map(|raw| raw.get().to_owned()));
         let params = params.unwrap_or_else(|| "{}".into());
-        let learnt = self.upstream.learnt();
-        if learnt.lacks(Era::Sessions) {
-            self.session.begin(Mode::Down, Some(params.clone()));
-            match self.discover(&params, waiting).await {
-                Ok(result) => {
-                    return Ok(Reply::Answer(super::streamable::result_answer(&request.id_json, &result)));
-                }
-                Err(Stop::Refused(_)) => learnt.saw(Era::Sessions, Speaks::Yes),
-                Err(stop) => return Err(stop),
-            }
-        }
-        self.session.begin(Mode::Native, Some(params.clone()));
-        let outcome = self.handshake(&request.id, request.bytes.clone(), waiting).await;
-        let refused = match &outcome {
-            Ok(answer) => {
-                let frame = Frame::read(answer).ok_or(Fault::NoMessage)?;
-                if let Some(version) = frame.result.and_then(super::streamable::version) {
-                    self.session.accept(&version, frame.result.map(RawValue::get).unwrap_or_default());
-                    false
-                } else {
-                    frame.error.is_some()
-                }
-            }
-            Err(stop) => matches!(stop, Stop::Refused(_)),
-        };
-        if refused {
-            self.session.begin(Mode::Down, Some(params.clone()));
-            if let Ok(result) = self.discover(&params, waiting).await {
-                learnt.saw(Era::Sessions, Speaks::No);
-                return Ok(Reply::Answer(super::streamable::result_answer(&request.id_json, &result)));
-            }
-            self.session.begin(Mode::Native, Some(params));
-        }
-        outcome.map(Reply::Answer)
+        self.introduce(&request.id, request.bytes.clone(), &params, waiting).await.map(Reply::Answer)
     }
 
     /// Passes on what the client says without asking.
@@ -186,7 +155,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         }
         match mode {
             Mode::Native => {
-                self.say(bytes).await;
+                self.say(bytes, Patience::ForAPerson).await;
                 if opens.is_some() {
                     let _ = self.tasks.send(Task::Listen);
                 }
@@ -197,6 +166,6 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             // Without sessions, clients notify of nothing but what the closed stream says, and answer nothing.
             Mode::None | Mode::Up | Mode::Down => {}
         }
-        Ok(Landed::Other)
+        Ok(Landed::Brief)
     }
 }

@@ -57,7 +57,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         };
         let outcome = tokio::select! {
             outcome = self.read_events(&mut stream.reading, Origin::Server) => outcome,
-            () = ended => return Ok(Landed::Other),
+            () = ended => return Ok(Landed::Stream),
         };
         if self.session.epoch() == stream.epoch {
             self.session.state().endpoint = None;
@@ -65,7 +65,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         }
         match outcome {
             Err(Stop::Gone) => Err(Gone),
-            _ => Ok(Landed::Other),
+            _ => Ok(Landed::Stream),
         }
     }
 
@@ -83,6 +83,10 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             let epoch = self.session.epoch();
             if self.session.state().endpoint.is_none() {
                 self.renew(epoch, waiting).await?;
+            }
+            if !self.session.state().http_sse {
+                // The server became another one.
+                return self.in_session(id, method, bytes, waiting).await;
             }
             match self.post_http_sse(id, bytes.clone(), waiting).await {
                 Err(Stop::Fault(Fault::CutOff(_) | Fault::Http(HttpFailure::Lost, _)))

@@ -12,6 +12,7 @@ use super::session::Mode;
 use super::stream::{Origin, Reading};
 use super::streamable::is_events;
 use super::{Gone, Landed, Link, Stop};
+use crate::fault::Fault;
 use crate::upstream::{Patience, Waiting};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -21,8 +22,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 impl<W: AsyncWrite + Unpin + Send> Link<W> {
     /// Reads what the server says by itself, until the session is another one or the server offers no such stream.
     pub(super) async fn listen(&self) -> Result<Landed, Gone> {
-        if !matches!(self.session.mode(), Mode::Native | Mode::Up) || self.upstream.learnt().is_http_sse() {
-            return Ok(Landed::Other);
+        {
+            let state = self.session.state();
+            if !matches!(state.mode, Mode::Native | Mode::Up) || state.http_sse {
+                return Ok(Landed::Stream);
+            }
         }
         let mut epochs = self.session.epochs();
         let epoch = self.session.epoch();
@@ -31,7 +35,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         };
         tokio::select! {
             outcome = self.listen_on() => outcome,
-            () = ended => Ok(Landed::Other),
+            () = ended => Ok(Landed::Stream),
         }
     }
 
@@ -70,11 +74,10 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                         Some(pause.map_or(Duration::from_secs(1), |pause| (pause * 2).min(LONGEST_PAUSE)));
                 }
                 // 405: there is none. 404: the session is gone, and the next request opens another one.
-                Ok(_) => return Ok(Landed::Other),
-                Err(_) => {
-                    answered.await;
-                    continue;
-                }
+                Ok(_) => return Ok(Landed::Stream),
+                // A server that wants another token for this stream alone would cost a renewal each time.
+                Err(Fault::Refused | Fault::Scope) => return Ok(Landed::Stream),
+                Err(_) => answered.await,
             }
             tokio::time::sleep(pause.unwrap_or(Duration::from_secs(1))).await;
         }

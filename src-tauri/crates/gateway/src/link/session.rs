@@ -48,7 +48,9 @@ pub(super) struct State {
     pub(super) id: Option<HeaderValue>,
     /// `MCP-Protocol-Version`: what the server chose.
     pub(super) version: Option<HeaderValue>,
-    /// HTTP+SSE: where messages go.
+    /// Whether it goes over HTTP+SSE.
+    pub(super) http_sse: bool,
+    /// Where messages go then, while the stream is there.
     pub(super) endpoint: Option<Uri>,
     /// The parameters of `initialize`, to say it again.
     pub(super) initialize: Option<String>,
@@ -56,6 +58,8 @@ pub(super) struct State {
     pub(super) result: Option<String>,
     /// Whether `notifications/initialized` was said.
     pub(super) initialized: bool,
+    /// A session was lost, and no other one is open yet.
+    pub(super) shut: bool,
     /// `_meta` for a server without sessions.
     pub(super) meta: Option<String>,
     pub(super) log_level: Option<String>,
@@ -104,6 +108,7 @@ impl Session {
     pub(super) fn forget(&self) {
         let mut state = self.state();
         (state.id, state.version, state.endpoint) = (None, None, None);
+        state.shut = true;
         drop(state);
         self.next_epoch();
     }
@@ -112,6 +117,12 @@ impl Session {
         let mut state = self.state();
         state.version = (version >= WITH_HEADER).then(|| HeaderValue::from_str(version).ok()).flatten();
         state.result = Some(result.to_owned());
+        state.shut = false;
+    }
+
+    /// The epoch of a session that was lost and has no successor yet.
+    pub(super) fn is_shut(&self) -> Option<u64> {
+        self.state().shut.then(|| self.epoch())
     }
 
     pub(super) fn epoch(&self) -> u64 {

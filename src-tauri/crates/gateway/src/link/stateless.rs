@@ -11,9 +11,10 @@ use serde_json::value::RawValue;
 use tokio::io::AsyncWrite;
 
 use super::flight::Reply;
+use super::refusal::{Refusal, RpcError};
 use super::request::{Params, Request};
 use super::stream::{Origin, Reading};
-use super::streamable::{Refusal, RpcError, VERSION, is_events, is_safe};
+use super::streamable::{VERSION, is_events, is_safe};
 use super::{Link, Stop};
 use crate::fault::{Executed, Fault};
 use crate::frame::{Frame, Id};

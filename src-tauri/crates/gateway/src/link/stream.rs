@@ -315,7 +315,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 }
             }
             Kind::Notification => {
-                if let Some(changed) = self.notification(&frame, &text, origin) {
+                if let Some(changed) = self.notification(&frame, &text) {
                     for text in changed {
                         self.outlet.line(text).await?;
                     }
@@ -328,7 +328,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
     }
 
     /// Reads to the end what nobody needs, so that the connection can be used again.
-    pub(super) async fn drain(&self, response: Response<BodyStream>) -> usize {
+    pub(super) async fn drain(&self, response: Response<BodyStream>) {
         let mut body = response.into_body();
         let mut seen = 0;
         let read = async {
@@ -340,7 +340,6 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             }
         };
         let _ = tokio::time::timeout(GRACE, read).await;
-        seen
     }
 }
 

@@ -7,17 +7,15 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::io::AsyncWrite;
 
-use super::session::Mode;
+use super::refusal::Refusal;
 use super::stream::{Origin, Reading};
-use super::{Link, Resume, Stop, Task};
+use super::{Link, Stop};
 use crate::fault::{Executed, Fault};
-use crate::frame::{Frame, Id};
+use crate::frame::Id;
 use crate::http::{BodyStream, HttpFailure};
-use crate::learnt::{Era, Speaks};
+use crate::learnt::Era;
 use crate::upstream::{Ask, Patience, Waiting};
 
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -28,55 +26,6 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const REFUSAL: usize = 256 * 1024;
 /// How often a stream that brings nothing is taken up again.
 const RESUMPTIONS: usize = 5;
-/// A handshake of ours: longer than a server needs to wake up.
-const HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(60);
-
-/// An answer that is a refusal by its status.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) status: u16,
-    body: Vec<u8>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct RpcError<'a> {
-    pub(super) code: i64,
-    #[serde(borrow, default)]
-    pub(super) data: Option<&'a RawValue>,
-}
-
-impl Refusal {
-    /// The JSON-RPC error in it, as JSON.
-    pub(super) fn error_json(&self) -> Option<&str> {
-        Frame::read(&self.body)?.error.map(RawValue::get)
-    }
-
-    pub(super) fn error(&self) -> Option<RpcError<'_>> {
-        serde_json::from_str(self.error_json()?).ok()
-    }
-
-    /// Whether it is an error that only servers of 2026-07-28 have (Backward Compatibility).
-    pub(super) fn is_modern(&self) -> bool {
-        self.error().is_some_and(|error| match error.code {
-            -32_022..=-32_020 => true,
-            -32_601 => self.status == 404,
-            _ => false,
-        })
-    }
-
-    /// Whether it answers a request, and not just the HTTP exchange.
-    fn answers_a_request(&self) -> bool {
-        Frame::read(&self.body).is_some_and(|frame| frame.error.is_some() && frame.id.is_some())
-    }
-
-    /// The answer for the client.
-    pub(super) fn answer(&self, id: &str) -> Vec<u8> {
-        match self.error_json() {
-            Some(error) => error_answer(id, error),
-            None => Fault::Status(self.status).answer(id),
-        }
-    }
-}
 
 /// An error answer with this error.
 pub(super) fn error_answer(id: &str, error: &str) -> Vec<u8> {
@@ -122,8 +71,8 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         self.table.went_out(id, Era::Sessions);
         let (mut renewed, mut again) = (false, false);
         loop {
-            if self.upstream.learnt().is_http_sse() {
-                return self.over_http_sse(id, method, bytes, waiting).await;
+            if self.session.state().http_sse {
+                return Box::pin(self.over_http_sse(id, method, bytes, waiting)).await;
             }
             // Not in the middle of a handshake.
             drop(self.session.turn.lock().await);
@@ -133,12 +82,6 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 Ok(response) => response,
                 Err(Fault::Http(HttpFailure::Lost, _)) if is_safe(method) && !again => {
                     again = true;
-                    continue;
-                }
-                // There are servers that answer 401 for a session that they do not know.
-                Err(Fault::Refused) if may_renew => {
-                    renewed = true;
-                    self.renew(epoch, waiting).await?;
                     continue;
                 }
                 Err(fault) => return Err(fault.into()),
@@ -238,7 +181,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
     }
 
     /// A message for the server, with the session's headers; the epoch; whether there is a session.
-    fn post(&self, body: Bytes) -> (Ask, u64, bool) {
+    pub(super) fn post(&self, body: Bytes) -> (Ask, u64, bool) {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
@@ -266,104 +209,22 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
     }
 
     /// Sends what needs no answer: a notification, or the client's answer to a request of the server.
-    pub(super) async fn say(&self, bytes: Bytes) {
+    pub(super) async fn say(&self, bytes: Bytes, patience: Patience) {
         let (mut ask, ..) = self.post(bytes);
-        if self.upstream.learnt().is_http_sse() {
-            let Some(endpoint) = self.session.state().endpoint.clone() else { return };
-            ask.at = Some(endpoint);
+        {
+            let state = self.session.state();
+            ask.at = state.endpoint.clone();
+            if state.http_sse && ask.at.is_none() {
+                return; // whoever wanted it is gone with the stream
+            }
         }
-        match self.upstream.send(&ask, Patience::ForAPerson, &Waiting::default()).await {
-            Ok(response) if response.status().is_success() => drop(self.drain(response).await),
+        match self.upstream.send(&ask, patience, &Waiting::default()).await {
+            Ok(response) if response.status().is_success() => self.drain(response).await,
             Ok(response) => {
                 tracing::debug!(status = response.status().as_u16(), "a notification was refused")
             }
             Err(fault) => tracing::debug!(%fault, "a notification did not arrive"),
         }
-    }
-
-    /// `initialize` to a server with sessions: the whole answer. The caller holds the turn.
-    pub(super) async fn handshake(&self, id: &Id, bytes: Bytes, waiting: &Waiting) -> Result<Vec<u8>, Stop> {
-        if self.upstream.learnt().is_http_sse() {
-            if self.open_http_sse(waiting).await.is_ok() {
-                return self.gather(id, self.post_http_sse(id, bytes, waiting)).await;
-            }
-            self.upstream.learnt().set_http_sse(Speaks::No);
-        }
-        let over_post = async {
-            let (ask, ..) = self.post(bytes.clone());
-            let response = self.upstream.send(&ask, Patience::ForAPerson, waiting).await?;
-            if !response.status().is_success() {
-                return Err(Stop::Refused(self.refusal(response).await?));
-            }
-            self.read_answer(response, id, "initialize").await
-        };
-        match self.gather(id, over_post).await {
-            // The older transport (Backward Compatibility): a stream by GET, and on it where to send messages.
-            Err(Stop::Refused(refusal))
-                if matches!(refusal.status, 400 | 404 | 405)
-                    && !refusal.is_modern()
-                    && !refusal.answers_a_request() =>
-            {
-                if self.open_http_sse(waiting).await.is_err() {
-                    return Err(Stop::Refused(refusal));
-                }
-                self.upstream.learnt().set_http_sse(Speaks::Yes);
-                self.gather(id, self.post_http_sse(id, bytes, waiting)).await
-            }
-            outcome => outcome,
-        }
-    }
-
-    /// A new session in place of the one that was seen to be gone.
-    pub(super) async fn renew(&self, seen: u64, waiting: &Waiting) -> Result<(), Stop> {
-        let _turn = self.session.turn.lock().await;
-        if self.session.epoch() != seen {
-            return Ok(());
-        }
-        self.session.forget();
-        self.open_again(waiting).await
-    }
-
-    /// The handshake with what is known of the client. The caller holds the turn.
-    pub(super) async fn open_again(&self, waiting: &Waiting) -> Result<(), Stop> {
-        let Some(params) = self.session.state().initialize.clone() else { return Ok(()) };
-        let id = self.own_id();
-        let bytes =
-            format!(r#"{{"jsonrpc":"2.0","id":{},"method":"initialize","params":{params}}}"#, id.to_json());
-        let bounded = tokio::time::timeout(HANDSHAKE, self.handshake(&id, bytes.into(), waiting)).await;
-        self.table.forget(&id);
-        let answer = bounded.map_err(|_| Fault::Http(HttpFailure::Lost, Executed::No))??;
-        let frame = Frame::read(&answer).ok_or(Fault::NoMessage)?;
-        let Some(version) = frame.result.and_then(version) else {
-            let error = frame.error.map(RawValue::get).unwrap_or("{}").to_owned();
-            return Err(Stop::Refused(Refusal { status: 200, body: error_answer("null", &error) }));
-        };
-        self.session.accept(&version, frame.result.map(RawValue::get).unwrap_or_default());
-        if self.session.state().initialized {
-            self.say(Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)).await;
-            let _ = self.tasks.send(Task::Listen);
-        }
-        Ok(())
-    }
-
-    /// Takes up a conversation that broke.
-    pub(super) async fn revive(&self, resume: Resume) -> Result<super::Landed, super::Gone> {
-        let params =
-            Frame::read(&resume.initialize).and_then(|frame| frame.params.map(|raw| raw.get().to_owned()));
-        let _opens = self.session.opens();
-        let _turn = self.session.turn.lock().await;
-        let lacks = self.upstream.learnt().lacks(Era::Sessions);
-        self.session.begin(if lacks { Mode::Down } else { Mode::Native }, params.clone());
-        self.session.state().initialized = resume.initialized;
-        let outcome = match params {
-            Some(params) if lacks => self.discover(&params, &Waiting::default()).await.map(drop),
-            _ => self.open_again(&Waiting::default()).await,
-        };
-        if outcome.is_err() {
-            // The next request finds no session, and says what is wrong.
-            tracing::debug!("a conversation could not be taken up yet");
-        }
-        Ok(super::Landed::Other)
     }
 
     /// Ends the session (Session Management, 5).
@@ -375,14 +236,4 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         ask.method = Method::DELETE;
         let _ = self.upstream.send(&ask, Patience::None, &Waiting::default()).await;
     }
-}
-
-/// `protocolVersion` in the answer to `initialize`.
-pub(super) fn version(result: &RawValue) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Initialized {
-        #[serde(rename = "protocolVersion")]
-        version: String,
-    }
-    serde_json::from_str::<Initialized>(result.get()).ok().map(|result| result.version)
 }

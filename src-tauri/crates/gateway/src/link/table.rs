@@ -24,6 +24,13 @@ struct Entry {
     /// Which form of MCP it went out in, once it did.
     era: Option<Era>,
     abort: Option<AbortHandle>,
+    endless: bool,
+}
+
+impl Entry {
+    fn new(to: To) -> Self {
+        Self { to, done: None, era: None, abort: None, endless: false }
+    }
 }
 
 #[derive(Debug)]
@@ -56,7 +63,7 @@ impl Table {
         if entries.contains_key(&request.id) {
             return false;
         }
-        entries.insert(request.id.clone(), Entry { to: To::Client, done: None, era: None, abort: None });
+        entries.insert(request.id.clone(), Entry::new(To::Client));
         true
     }
 
@@ -67,7 +74,7 @@ impl Table {
         match entries.get_mut(id) {
             Some(entry) => entry.to = To::Us(to),
             None => {
-                entries.insert(id.clone(), Entry { to: To::Us(to), done: None, era: None, abort: None });
+                entries.insert(id.clone(), Entry::new(To::Us(to)));
             }
         }
         answer
@@ -87,10 +94,17 @@ impl Table {
         self.entries().values_mut().for_each(|entry| entry.done = None);
     }
 
-    pub(super) fn set_abort(&self, id: &Id, abort: AbortHandle) {
+    pub(super) fn set_abort(&self, id: &Id, abort: AbortHandle, endless: bool) {
         if let Some(entry) = self.entries().get_mut(id) {
-            entry.abort = Some(abort);
+            (entry.abort, entry.endless) = (Some(abort), endless);
         }
+    }
+
+    /// Ends the requests whose answer is a stream without end.
+    pub(super) fn end_endless(&self) {
+        let entries = self.entries();
+        let endless = entries.values().filter(|entry| entry.endless);
+        endless.filter_map(|entry| entry.abort.as_ref()).for_each(AbortHandle::abort);
     }
 
     pub(super) fn went_out(&self, id: &Id, era: Era) {

@@ -7,6 +7,7 @@ use futures_util::future::AbortHandle;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::io::AsyncWrite;
 
@@ -21,7 +22,7 @@ use super::{Link, Stop};
 use crate::fault::Fault;
 use crate::frame::{Frame, Id};
 use crate::splice;
-use crate::upstream::Waiting;
+use crate::upstream::{Patience, Waiting};
 
 /// Clients that ask for the newer form first and then use the older one, with all that it has: they are told to, since a
 /// translation can only offer less. By the name that they give themselves, seen in Claude Code 2.1.
@@ -50,6 +51,9 @@ pub(super) fn fall_back(request: &Request) -> Option<Vec<u8>> {
 impl<W: AsyncWrite + Unpin + Send> Link<W> {
     /// Sees to it that there is a session for this client.
     pub(super) async fn open_up(&self, request: &Request, waiting: &Waiting) -> Result<(), Stop> {
+        if let Some(epoch) = self.session.is_shut() {
+            return self.renew(epoch, waiting).await;
+        }
         let _turn = self.session.turn.lock().await;
         if matches!(self.session.mode(), Mode::Up | Mode::Native) {
             return Ok(());
@@ -124,7 +128,8 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
     ) -> Result<Reply, Stop> {
         self.set_log_level(request, waiting).await;
         let (_taker, mut asked) = self.asking.take(request.id.clone());
-        let exchange = self.in_session(&request.id, &request.method, request.bytes.clone(), waiting);
+        let bytes = older(&request.bytes).unwrap_or_else(|| request.bytes.clone());
+        let exchange = self.in_session(&request.id, &request.method, bytes, waiting);
         let mut exchange = std::pin::pin!(self.gather(&request.id, exchange));
         let mut later: Option<Request> = None;
         loop {
@@ -141,13 +146,12 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             });
             let (_parked, back) = self.asking.park(state);
             let current = later.as_ref().unwrap_or(request);
-            if current.id == request.id {
-                // The id stays taken as long as the server knows it.
-                self.outlet.line(result_answer(&current.id_json, &result.to_string())).await?;
-            } else if self.table.forget(&current.id) {
-                self.outlet.line(result_answer(&current.id_json, &result.to_string())).await?;
-            }
             let mut early = None;
+            // The first id stays taken as long as the server knows it.
+            if current.id == request.id || self.table.forget(&current.id) {
+                let line = self.outlet.line(result_answer(&current.id_json, &result.to_string()));
+                alongside(line, exchange.as_mut(), &mut early).await?;
+            }
             let mut back = std::pin::pin!(tokio::time::timeout(BACK, back));
             let next = loop {
                 tokio::select! {
@@ -157,14 +161,11 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             };
             let Ok(Ok(next)) = next else {
                 // Nobody came back, and nobody waits for an answer.
-                self.say(
-                    error_answer(&server_id, r#"{"code":-32603,"message":"the client gave no answer"}"#)
-                        .into(),
-                )
-                .await;
+                let error = r#"{"code":-32603,"message":"the client gave no answer"}"#;
+                self.say(error_answer(&server_id, error).into(), Patience::None).await;
                 return Ok(Reply::HandedOver);
             };
-            self.table.set_abort(&next.id, abort.clone());
+            self.table.set_abort(&next.id, abort.clone(), false);
             let response = response_in(&next);
             later = Some(next);
             if let Some(answer) = early {
@@ -174,7 +175,10 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 Some(response) => result_answer(&server_id, &response),
                 None => error_answer(&server_id, r#"{"code":-32603,"message":"the client gave no answer"}"#),
             };
-            self.say(answer.into()).await;
+            alongside(self.say(answer.into(), Patience::ForAPerson), exchange.as_mut(), &mut early).await;
+            if let Some(answer) = early {
+                return finish(later, answer, cached);
+            }
         }
     }
 
@@ -260,12 +264,12 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 error_answer(&asked.to_json(), &json!({"code": -32601, "message": message}).to_string())
             }
         };
-        self.say(Bytes::from(answer)).await;
+        self.say(Bytes::from(answer), Patience::None).await;
         true
     }
 
     /// What a notification becomes; `None`: it passes as it is.
-    pub(super) fn notification(&self, frame: &Frame<'_>, text: &[u8], _: Origin<'_>) -> Option<Vec<Vec<u8>>> {
+    pub(super) fn notification(&self, frame: &Frame<'_>, text: &[u8]) -> Option<Vec<Vec<u8>>> {
         #[derive(Default, Deserialize)]
         struct Resource {
             #[serde(default)]
@@ -293,6 +297,21 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
     }
 }
 
+/// Does one thing while the exchange goes on. It must: what it waits for may be what the other waits for, too.
+async fn alongside<T>(
+    deed: impl Future<Output = T>,
+    mut exchange: std::pin::Pin<&mut impl Future<Output = Result<Vec<u8>, Stop>>>,
+    early: &mut Option<Result<Vec<u8>, Stop>>,
+) -> T {
+    let mut deed = std::pin::pin!(deed);
+    loop {
+        tokio::select! {
+            done = &mut deed => return done,
+            answer = exchange.as_mut(), if early.is_none() => *early = Some(answer),
+        }
+    }
+}
+
 /// Whether a result says for how long it holds (Caching).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cached {
@@ -315,6 +334,17 @@ fn finish(later: Option<Request>, answer: Result<Vec<u8>, Stop>, cached: Cached)
         Err(Stop::Gone) => return Err(Stop::Gone),
     };
     Ok(Reply::Instead(Box::new(later), answer))
+}
+
+/// A request without what only the newer form has in `_meta`: there are servers with sessions that hold it against their headers.
+fn older(bytes: &[u8]) -> Option<Bytes> {
+    let frame = Frame::read(bytes)?;
+    let params = frame.params?.get();
+    let meta = Params::read(frame.params).meta?.get();
+    let mut members: BTreeMap<String, &RawValue> = serde_json::from_str(meta).ok()?;
+    members.retain(|key, _| !key.starts_with("io.modelcontextprotocol/"));
+    let params = splice::set(params, "_meta", &serde_json::to_string(&members).ok()?)?;
+    splice::set(std::str::from_utf8(bytes).ok()?, "params", &params).map(Bytes::from)
 }
 
 /// A result with the members that the newer form asks for.

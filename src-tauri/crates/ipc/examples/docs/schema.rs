@@ -12,6 +12,7 @@ const SOURCES: &[&str] = &[
     include_str!("../../src/api/agent.rs"),
     include_str!("../../src/api/approval.rs"),
     include_str!("../../src/api/audit.rs"),
+    include_str!("../../src/api/door.rs"),
     include_str!("../../src/api/event.rs"),
     include_str!("../../src/api/gateway.rs"),
     include_str!("../../src/api/receipt.rs"),

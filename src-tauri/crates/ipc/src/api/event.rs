@@ -41,6 +41,11 @@ pub enum Event {
         /// Which.
         account: Box<Account>,
     },
+    /// Hand-out and rotation were paused, or go on: everybody hears of it, whoever did it.
+    HandOutChanged {
+        /// Whether they stand still now.
+        paused: bool,
+    },
     /// A program waits for a person: to sign in, or to give the account more scopes. Not sent again for the same thing within
     /// a quarter of an hour.
     Attention {

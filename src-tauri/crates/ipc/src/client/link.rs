@@ -44,8 +44,7 @@ impl Read for LinkReader {
 
 impl Write for LinkWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.write(bytes, None)?;
-        Ok(bytes.len())
+        self.stream.write_some(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

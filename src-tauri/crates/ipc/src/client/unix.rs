@@ -53,6 +53,11 @@ impl Stream {
         }
     }
 
+    /// Writes what fits. An error means that nothing of it was taken.
+    pub(super) fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
     pub(super) fn write(&mut self, bytes: &[u8], deadline: Option<Instant>) -> io::Result<()> {
         let mut rest = bytes;
         let mut bounded = false;

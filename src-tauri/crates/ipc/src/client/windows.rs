@@ -85,6 +85,16 @@ impl Stream {
         }
     }
 
+    /// Writes what fits. An error means that nothing of it was taken.
+    pub(super) fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let pipe = self.pipe.as_raw_handle();
+        self.overlapped(None, |state| {
+            // SAFETY: the bytes and `state` live until `overlapped` has seen the end of the operation.
+            unsafe { WriteFile(pipe, bytes.as_ptr(), length, std::ptr::null_mut(), state) }
+        })
+    }
+
     pub(super) fn write(&mut self, bytes: &[u8], deadline: Option<Instant>) -> io::Result<()> {
         let mut rest = bytes;
         let pipe = self.pipe.as_raw_handle();

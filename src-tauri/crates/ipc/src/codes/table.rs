@@ -342,6 +342,10 @@ codes! {
         fact "The agent went away while the request was under way; the server may have carried it out."
         next "Look whether it was carried out before you ask again."
         cause "The agent was ended or updated in the middle of a request that is not safe to repeat.";
+    DoorPortTaken "door_port_taken" [Ours] Failed later
+        fact "Port {port} cannot be had: {reason}."
+        next "End the program that has it, or choose another with `mcp-login door on --port N` and tell your clients."
+        cause "Another program took the port while the agent did not run.";
     // network
     Offline "offline" [Ours] Unreachable later
         fact "{host} cannot be reached: {reason}."
