@@ -511,6 +511,8 @@ export const t = {
     /** @param {string} program @param {string} account */
     answerName: (program, account) => `Answer whether ${program} may use ${account}`,
     /** @param {string} program @param {string} account */
+    waits: (program, account) => `${program || "A program"} waits for you to sign in: ${account}`,
+    /** @param {string} program @param {string} account */
     asked: (program, account) => `${program} asks for ${account}`,
     /** @param {string} length */
     waits: (length) => `denied in ${length} without an answer`,
@@ -574,6 +576,8 @@ export const t = {
     agent_started: "Agent started",
     agent_stopped: "Agent stopped",
     token: { ok: "Token handed out:", not: "Token refused:" },
+    gateway: { ok: "Messages carried:", not: "Messages refused:" },
+    door: "HTTP address:",
     refresh: { ok: "Renewed:", not: "Renewal failed:" },
     sign_in_started: "Sign-in begun:",
     sign_in: { ok: "Signed in:", not: "Sign-in failed:" },

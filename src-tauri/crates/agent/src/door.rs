@@ -147,10 +147,12 @@ impl Doors {
     /// `door.status`.
     pub(crate) fn door_status(&self) -> api::Door {
         let book = self.door.book.read();
+        // In a statement of its own: the lock is taken for each key as well.
+        let trouble = self.door.open().trouble;
         api::Door {
             open: book.open,
             port: book.port.map(u32::from),
-            code: self.door.open().trouble.map(|code| code.as_str().to_owned()),
+            code: trouble.map(|code| code.as_str().to_owned()),
             keys: book.keys.iter().map(|record| self.shown(record)).collect(),
         }
     }

@@ -85,10 +85,10 @@ impl Doors {
         }
     }
 
-    /// A program asked for an account that is not there.
-    pub(crate) fn needs_account(&self, peer: &Peer, asked: &str) {
-        let server = ServerUrl::parse(asked).ok().filter(|_| asked.contains("://"));
-        let server = server.map(|server| server.as_str().to_owned());
+    /// A program asked for an account that is not there, or not at the server that it knew.
+    pub(crate) fn needs_account(&self, peer: &Peer, asked: &str, server: Option<&ServerUrl>) {
+        let typed = ServerUrl::parse(asked).ok().filter(|_| asked.contains("://"));
+        let server = server.or(typed.as_ref()).map(|server| server.as_str().to_owned());
         let about = About::Nobody(asked.to_owned());
         self.needs(peer, about, asked, server, AttentionWhy::NoAccount, Vec::new());
     }
@@ -165,7 +165,7 @@ impl Doors {
             }
             Err(Failure::NoSuchAccount) => {
                 let mut events = self.core.subscribe();
-                self.needs_account(peer, asked);
+                self.needs_account(peer, asked, None);
                 let mut stop = self.stopping();
                 let comes = async {
                     loop {

@@ -77,3 +77,63 @@ impl Helpers {
         Ok(fetched)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::testing::{House, Step};
+    use mcp_login_oauth::http::Purpose;
+
+    const ANY: Want = Want { newer_than: None, min_ttl: None };
+
+    fn answer(status: u16) -> Step {
+        Step::Answer(status, "{}".to_owned())
+    }
+
+    /// Requests to the issuer, and tries at the server.
+    fn counts(house: &House) -> (usize, usize) {
+        (house.script.count(Purpose::Token), house.script.count(Purpose::Challenge))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn first_at_once_then_tried_then_renewed_when_it_is_refused() {
+        let house = House::new().await;
+        let id = house.sign_in("work", Some(3_600)).await;
+        let helpers = Helpers::default();
+        let ask = || helpers.fetch(&house.core, &id, ANY);
+        assert_eq!(ask().await.unwrap().generation, 1);
+        assert_eq!(counts(&house), (0, 0), "nobody can have used it");
+        house.script.then(Purpose::Challenge, answer(200));
+        assert_eq!(ask().await.unwrap().generation, 1);
+        assert_eq!(counts(&house), (0, 1));
+        assert_eq!(ask().await.unwrap().generation, 1, "accepted a moment ago");
+        assert_eq!(counts(&house), (0, 1));
+        house.clock.suspend(JUST_NOW);
+        house.script.then(Purpose::Challenge, answer(401));
+        assert_eq!(ask().await.unwrap().generation, 2);
+        assert_eq!(counts(&house), (1, 2));
+        // A server in trouble says nothing about the token.
+        house.script.then(Purpose::Challenge, answer(503));
+        assert_eq!(ask().await.unwrap().generation, 2);
+        house.script.then(Purpose::Challenge, Step::Hang(TRY * 2));
+        assert_eq!(ask().await.unwrap().generation, 2, "nor does one that does not answer");
+        assert_eq!(counts(&house), (1, 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_handed_out_has_a_margin() {
+        for (left, generation) in [(MARGIN.as_secs() + 1, 1), (MARGIN.as_secs() - 1, 2)] {
+            let house = House::new().await;
+            let id = house.sign_in("work", Some(3_600)).await;
+            house.clock.suspend(Duration::from_secs(3_600 - left));
+            assert_eq!(
+                house.core.fetch(&id, ANY).await.unwrap().generation,
+                1,
+                "enough for whoever asks at once"
+            );
+            let fetched = Helpers::default().fetch(&house.core, &id, ANY).await.unwrap();
+            assert_eq!(fetched.generation, generation, "{left} s left");
+        }
+    }
+}

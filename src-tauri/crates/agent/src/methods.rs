@@ -386,7 +386,7 @@ impl Doors {
     ) -> Result<api::TokenGrant, Fault> {
         let id = self.find(&params.account).inspect_err(|fault| {
             if params.helper && fault.known() == Some(Code::NoSuchAccount) {
-                self.needs_account(peer, &params.account);
+                self.needs_account(peer, &params.account, None);
             }
         })?;
         let account = self.core.account(&id).map_err(|e| faults::failure(&e))?.account.clone();

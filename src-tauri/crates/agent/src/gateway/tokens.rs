@@ -72,7 +72,7 @@ impl LinkTokens {
             Ok(Some(snapshot)) => Ok(snapshot),
             Ok(None) => {
                 let server = self.place.server.as_str();
-                self.doors.needs_account(&self.peer, &self.place.asked);
+                self.doors.needs_account(&self.peer, &self.place.asked, Some(&self.place.server));
                 let fault = Fault::new(Code::NotSignedIn).detail("server", server);
                 Err(denied(DeniedKind::NeedsSignIn, &fault))
             }

@@ -31,6 +31,10 @@ const CHUNK: usize = 64 * 1024;
 const MOST_WAITING: usize = 64 * 1024;
 /// How long answers are waited for after the client has said its last word: a script that ends its input wants them.
 const LAST_WORDS: Duration = Duration::from_secs(60);
+/// How often a connection may break before it carries anything, and the pause between two of them: longer than an agent takes
+/// to die.
+const TRIES: u32 = 5;
+const BREATH: Duration = Duration::from_millis(100);
 /// The pauses between two looks whether an agent is there again while nobody asks for anything: the first, and the longest.
 const FIRST_LOOK: Duration = Duration::from_millis(200);
 const LONGEST_LOOK: Duration = Duration::from_secs(30);
@@ -164,8 +168,21 @@ impl Pump<'_> {
         }
     }
 
-    /// A link of the agent's.
+    /// A link of the agent's. One that dies takes connections for a moment yet, and says nothing on them.
     fn open(&mut self, start: Start) -> Result<(LinkReader, LinkWriter), Failure> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.open_once(start) {
+                Err(failure) if tries < TRIES && failure.code == Code::ConnectionLost.row().code => {
+                    std::thread::sleep(BREATH);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn open_once(&mut self, start: Start) -> Result<(LinkReader, LinkWriter), Failure> {
         let mut link = Link::brief(start)?;
         if let Some(environment) = surroundings::session() {
             // Where a window can be opened, should the agent not know. It may have its reasons to refuse.
