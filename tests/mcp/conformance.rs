@@ -96,7 +96,9 @@ impl Row {
     fn code(&self) -> Option<&'static str> {
         match (self.end, self.part) {
             (Through, _) => None,
-            (Refused(code), _) | (GivenUp(code, _), Part::Engine) | (GivenUp(_, code), Part::Proxy) => Some(code),
+            (Refused(code), _) | (GivenUp(code, _), Part::Engine) | (GivenUp(_, code), Part::Proxy) => {
+                Some(code)
+            }
         }
     }
 
@@ -143,9 +145,11 @@ fn every_scored_scenario_passes() {
     Programs::get(Build::Plain);
     let rows = rows();
     let only = std::env::var("SCENARIO").ok();
-    let next = Mutex::new(rows.iter().enumerate().filter(|(_, row)| {
-        only.as_deref().is_none_or(|only| row.name().contains(only))
-    }));
+    let next = Mutex::new(
+        rows.iter()
+            .enumerate()
+            .filter(|(_, row)| only.as_deref().is_none_or(|only| row.name().contains(only))),
+    );
     let verdicts = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
@@ -197,8 +201,7 @@ fn page(suite: &Suite, rows: &[Row], verdicts: &[(usize, Verdict)]) -> String {
         Where a sign-in has to be refused, it must be with this code; a refusal for another reason fails the test.\n",
         suite.version()
     );
-    let head =
-        format!("| scenario | {R25_03} | {R25} | {R26} | ends with |\n|---|---|---|---|---|\n");
+    let head = format!("| scenario | {R25_03} | {R25} | {R26} | ends with |\n|---|---|---|---|---|\n");
     let _ = write!(
         page,
         "\n## Sign-in\n\nA client that speaks HTTP itself and asks `mcp-login token`.\n\n{head}{}",
@@ -231,7 +234,10 @@ fn table(rows: &[Row], verdicts: &[(usize, Verdict)], part: Part) -> String {
             })
         };
         let end = row.code().map_or_else(|| "an answer".to_owned(), |code| format!("`{code}`"));
-        let cells = [cell(R25_03), cell(R25), cell(R26)].map(|cell| format!(" {cell} |")).concat().replace("  |", " |");
+        let cells = [cell(R25_03), cell(R25), cell(R26)]
+            .map(|cell| format!(" {cell} |"))
+            .concat()
+            .replace("  |", " |");
         let _ = writeln!(table, "| {} |{cells} {end} |", row.scenario);
     }
     table

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mcp_login_tests::{Home, Person, Request, Sandbox, workspace};
-use mcp_login_tests_mcp::Official;
 use mcp_login_tests_mcp::traffic::differences;
+use mcp_login_tests_mcp::{Behind, Era, Official};
 use serde_json::json;
 
 /// A server, and what is done there after the sign-in.
@@ -49,7 +49,11 @@ const STORIES: &[Story] = &[
     Story { client: Client::Known, ..story("known client", &[], Then::Refresh) },
     story("server of 2025-06-18", &["--guise", "legacy-2025-06-18"], Then::Nothing),
     story("server of 2025-03-26", &["--guise", "legacy-2025-03-26"], Then::Nothing),
-    story("server of 2025-03-26 without metadata", &["--guise", "legacy-2025-03-26-endpoints"], Then::Nothing),
+    story(
+        "server of 2025-03-26 without metadata",
+        &["--guise", "legacy-2025-03-26-endpoints"],
+        Then::Nothing,
+    ),
     fault("no pointer", &[("no-challenge-metadata", "")]),
     fault("no scopes in the challenge", &[("no-challenge-scope", "")]),
     fault("no path form", &[("no-challenge-metadata", ""), ("prm-missing", "path")]),
@@ -145,7 +149,30 @@ fn traffic(sandbox: &Sandbox) -> Vec<Request> {
 }
 
 /// Differences, with the paragraph of the page that argues them. A `*` is anything.
-const EXPLAINED: &[(&str, u32)] = &[];
+const EXPLAINED: &[(&str, u32)] = &[
+    ("* header user-agent: ours mcp-login/*, theirs nothing", 1),
+    ("* header accept: ours application/json, theirs *", 1),
+    ("POST /mcp header accept: ours application/json, text/event-stream, theirs *", 1),
+    ("GET /.well-known/* header mcp-protocol-version: ours nothing, theirs 2024-11-05", 2),
+    ("POST */register client_uri: ours *, theirs nothing", 3),
+    ("POST */register software_id: ours *, theirs nothing", 3),
+    ("POST */register software_version: ours *, theirs nothing", 3),
+    ("GET */authorize* prompt: ours consent, theirs nothing", 4),
+    ("only ours: POST /mcp (2)", 5),
+    ("only ours: GET /.well-known/oauth-protected-resource/mcp (2)", 5),
+    ("only ours: GET /.well-known/oauth-authorization-server (2)", 5),
+    ("only theirs: GET /authorize", 6),
+    ("only theirs: POST /register", 6),
+    ("only theirs: POST /token authorization_code", 6),
+    ("outcome: ours false, theirs true", 6),
+    ("only theirs: GET /mcp", 7),
+    ("only theirs: GET /mcp/.well-known/*", 7),
+    ("only theirs: GET /.well-known/*/mcp", 7),
+    ("only ours: GET /.well-known/openid-configuration", 7),
+    ("POST /register token_endpoint_auth_method: ours client_secret_basic, theirs none", 8),
+    ("POST /token authorization_code client_id: ours nothing, theirs …", 8),
+    ("POST /token authorization_code header authorization: ours …, theirs nothing", 8),
+];
 
 #[test]
 fn what_goes_over_the_wire_is_the_same_but_for_what_is_argued() {
@@ -176,10 +203,51 @@ fn what_goes_over_the_wire_is_the_same_but_for_what_is_argued() {
 
 #[test]
 fn every_difference_has_its_paragraph() {
-    let page = std::fs::read_to_string(workspace().join("docs/adr/0015-where-we-differ-from-rmcp.md")).unwrap();
+    let page =
+        std::fs::read_to_string(workspace().join("docs/adr/0015-where-we-differ-from-rmcp.md")).unwrap();
     for (pattern, paragraph) in EXPLAINED {
         assert!(page.contains(&format!("\n{paragraph}. **")), "{pattern}: no paragraph {paragraph}");
     }
+}
+
+/// What rmcp sends through the proxy and what it sends by itself differ in this.
+const CARRIED: &[&str] = &[];
+
+/// rmcp behind the proxy and rmcp with a token in its hand: the server sees the same messages.
+#[test]
+fn a_client_behind_the_proxy_says_what_it_says_without() {
+    let mut wrong = Vec::new();
+    for era in [Era::Sessions, Era::Stateless] {
+        let sandbox = Sandbox::start();
+        let home = Home::new();
+        home.signed_in(sandbox.mcp(), "work");
+        let token = home.run(&["token", "work"]).ok().text().to_owned();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let mut seen = Vec::new();
+        for direct in [false, true] {
+            sandbox.control("DELETE", "log", &serde_json::Value::Null);
+            runtime.block_on(async {
+                let client = if direct {
+                    Behind::direct(sandbox.mcp(), &token, era).await.unwrap()
+                } else {
+                    Behind::start(home.command(&["proxy", "work"]), era).await.unwrap()
+                };
+                let tools = client.tools().await.unwrap();
+                assert!(tools.iter().any(|tool| tool.name == "echo"));
+                let hello = json!({ "text": "hello" }).as_object().cloned();
+                client.call("echo", hello).await.unwrap();
+                client.leave().await.unwrap();
+            });
+            seen.push(sandbox.at("mcp"));
+        }
+        for line in differences(&seen[0], &seen[1]) {
+            if !CARRIED.iter().any(|pattern| fits(pattern, &line)) {
+                wrong.push(format!("{era:?}: {line}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 fn fits(pattern: &str, line: &str) -> bool {

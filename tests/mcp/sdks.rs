@@ -17,7 +17,15 @@ use serde_json::Value;
 /// The packages, with our programs of theirs beside them.
 fn place() -> std::path::PathBuf {
     let place = npm::install("sdks");
-    for name in ["talk.mjs", "client-v1.mjs", "client-v2.mjs", "server-v1.mjs", "server-v2.mjs", "client.py", "server.py"] {
+    for name in [
+        "talk.mjs",
+        "client-v1.mjs",
+        "client-v2.mjs",
+        "server-v1.mjs",
+        "server-v2.mjs",
+        "client.py",
+        "server.py",
+    ] {
         npm::copy(&workspace().join("tests/sdks"), &place, name);
     }
     place
@@ -106,10 +114,14 @@ fn story(server: &str) {
 
 /// MCP Inspector lists the tools and calls one, each in a start of its own.
 fn inspector(home: &Home, url: &str) {
-    let launcher = place().join("node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js");
+    let launcher =
+        place().join("node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js");
     let ask = |arguments: &[&str]| {
         let mut command = home.program(Suite::get().node());
-        command.arg(&launcher).arg("--cli").arg(&home.programs().command).args(["proxy", url]).args(arguments);
+        // Of the environment it hands on only what is named.
+        let place = format!("MCP_LOGIN_HOME={}", home.dir().display());
+        command.arg(&launcher).args(["--cli", "-e", &place]);
+        command.arg(&home.programs().command).args(["proxy", url]).args(arguments);
         mcp_login_tests::Said::of(&mut command).ok().json()
     };
     let tools = ask(&["--method", "tools/list"]);

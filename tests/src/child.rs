@@ -69,7 +69,8 @@ impl Running {
 
     /// The next line of standard output; panics when the program ends or stays silent.
     pub fn line(&self) -> String {
-        self.line_or_end().unwrap_or_else(|| panic!("{} has ended. Its errors:\n{}", self.name, self.stderr()))
+        self.line_or_end()
+            .unwrap_or_else(|| panic!("{} has ended. Its errors:\n{}", self.name, self.stderr()))
     }
 
     /// The next line of standard output, nothing at its end; panics when the program stays silent.

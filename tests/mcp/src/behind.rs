@@ -5,13 +5,14 @@ use std::process::Command;
 use std::sync::Arc;
 
 use rmcp::model::{
-    CallToolRequestParams, ClientConfig, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams,
-    ElicitResult, ElicitationAction, ElicitationCapability, FormElicitationCapability, GetPromptRequestParams,
-    ProtocolVersion, ReadResourceRequestParams, Role, RootsCapabilities, SamplingCapability, SamplingMessage,
-    SamplingMessageContentBlock, Tool,
+    CallToolRequestParams, ClientConfig, CreateMessageRequestParams, CreateMessageResult,
+    ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationCapability, FormElicitationCapability,
+    GetPromptRequestParams, ProtocolVersion, ReadResourceRequestParams, Role, RootsCapabilities,
+    SamplingCapability, SamplingMessage, SamplingMessageContentBlock, Tool,
 };
 use rmcp::service::{RequestContext, RunningService};
-use rmcp::transport::TokioChildProcess;
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
 use rmcp::{ClientHandler, ClientLifecycleMode, ClientServiceExt as _, ErrorData, RoleClient};
 use serde_json::{Map, Value, json};
 
@@ -29,7 +30,8 @@ impl ClientHandler for Filler {
     fn get_info(&self) -> ClientConfig {
         let mut info = ClientConfig::default();
         info.capabilities.elicitation = Some(
-            ElicitationCapability::new().with_form(FormElicitationCapability::new().with_schema_validation(true)),
+            ElicitationCapability::new()
+                .with_form(FormElicitationCapability::new().with_schema_validation(true)),
         );
         info.capabilities.roots = Some(RootsCapabilities::default());
         info.capabilities.sampling = Some(SamplingCapability::default());
@@ -86,14 +88,17 @@ impl Behind {
         let mut command = tokio::process::Command::from(command);
         command.kill_on_drop(true);
         let transport = TokioChildProcess::new(command)?;
-        let lifecycle = match era {
-            Era::Sessions => ClientLifecycleMode::Initialize,
-            Era::Stateless => {
-                ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }
-            }
-        };
-        let client = Filler.serve_with_lifecycle(transport, lifecycle).await?;
-        Ok(Behind { client })
+        Ok(Behind { client: Filler.serve_with_lifecycle(transport, lifecycle(era)).await? })
+    }
+
+    /// The same client with nothing between it and the server, and a token in its hand.
+    ///
+    /// # Errors
+    /// What rmcp says.
+    pub async fn direct(url: &str, token: &str, era: Era) -> Result<Behind, Wrong> {
+        let config = StreamableHttpClientTransportConfig::with_uri(url).auth_header(token);
+        let transport = StreamableHttpClientTransport::from_config(config);
+        Ok(Behind { client: Filler.serve_with_lifecycle(transport, lifecycle(era)).await? })
     }
 
     /// The server's tools.
@@ -154,6 +159,15 @@ impl Behind {
     pub async fn leave(self) -> Result<(), Wrong> {
         self.client.cancel().await?;
         Ok(())
+    }
+}
+
+fn lifecycle(era: Era) -> ClientLifecycleMode {
+    match era {
+        Era::Sessions => ClientLifecycleMode::Initialize,
+        Era::Stateless => {
+            ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }
+        }
     }
 }
 

@@ -91,15 +91,12 @@ impl Places {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("authorization").then(|| value.trim())?.strip_prefix("Bearer ")
         });
-        let through =
-            request.contains(" /mcp ") && bearer.is_some_and(|bearer| self.is_taken(bearer));
-        let mut server = if through {
-            TcpStream::connect(&self.server.0)?
-        } else {
-            TcpStream::connect(self.sandbox)?
-        };
+        let through = request.contains(" /mcp ") && bearer.is_some_and(|bearer| self.is_taken(bearer));
+        let mut server =
+            if through { TcpStream::connect(&self.server.0)? } else { TcpStream::connect(self.sandbox)? };
         server.set_nodelay(true)?;
-        let mut out = if through { request.replacen(" /mcp ", &format!(" {} ", self.server.1), 1) } else { request };
+        let mut out =
+            if through { request.replacen(" /mcp ", &format!(" {} ", self.server.1), 1) } else { request };
         out.push_str("\r\nconnection: close\r\n");
         for line in headers {
             let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();

@@ -2,6 +2,8 @@
 //!
 //! A [`Signing`] is a person who signs in with the shipped programs while somebody else's authorization server looks on; a
 //! [`Wire`] is an MCP client that speaks for itself, to prove the sign-in alone. An [`Official`] is rmcp with its own engine.
+#![cfg(unix)] // the agent is spoken to over its socket
+#![allow(clippy::unwrap_used)]
 
 pub mod attendant;
 pub mod behind;
@@ -12,6 +14,7 @@ pub mod scenario;
 pub mod signing;
 pub mod suite;
 pub mod traffic;
+pub mod under_test;
 pub mod wire;
 
 pub use attendant::Attendant;

@@ -22,7 +22,10 @@ pub fn python() -> PathBuf {
     let wanted = fs::read(&list).expect("the list");
     if fs::read(&installed).ok().as_ref() != Some(&wanted) {
         let made = Command::new("python3").args(["-m", "venv", "--clear"]).arg(&place).status();
-        assert!(made.is_ok_and(|status| status.success()), "this test needs python3-venv (scripts/test installs it)");
+        assert!(
+            made.is_ok_and(|status| status.success()),
+            "this test needs python3-venv (scripts/test installs it)"
+        );
         let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "-r"];
         let done = Command::new(&python).args(pip).arg(&list).stdout(Stdio::null()).status();
         assert!(done.is_ok_and(|status| status.success()), "pip install");

@@ -78,7 +78,8 @@ impl Suite {
         let (passed, text) = self.run(&mut command);
         let checks = json_array(&text);
         let kinds = |wanted: &[&str]| {
-            let of = checks.iter().filter(|check| wanted.contains(&check["status"].as_str().unwrap_or_default()));
+            let of =
+                checks.iter().filter(|check| wanted.contains(&check["status"].as_str().unwrap_or_default()));
             of.map(|check| format!("{} {}", check["id"], check["name"])).collect::<BTreeSet<_>>()
         };
         let bad = kinds(&["FAILURE", "WARNING", "SKIPPED"]);

@@ -33,7 +33,9 @@ pub fn differences(ours: &[Request], theirs: &[Request]) -> BTreeSet<String> {
             }
         }
     }
-    found.extend(theirs.keys().filter(|line| !ours.contains_key(*line)).map(|line| format!("only theirs: {line}")));
+    found.extend(
+        theirs.keys().filter(|line| !ours.contains_key(*line)).map(|line| format!("only theirs: {line}")),
+    );
     found
 }
 

@@ -219,9 +219,7 @@ impl<H: Http> Search<'_, H> {
         }
         let Some(second) = Knock::second(&answer) else { return Ok((None, door)) };
         match self.knock_with(&second).await {
-            Ok((Some(answer), Door::Closed)) => {
-                Ok((Challenge::from_headers(answer.headers()), Door::Closed))
-            }
+            Ok((Some(answer), Door::Closed)) => Ok((Challenge::from_headers(answer.headers()), Door::Closed)),
             // The first was answered, and what it said stands.
             Ok(_) | Err(_) => Ok((None, door)),
         }
@@ -244,7 +242,8 @@ impl<H: Http> Search<'_, H> {
             Err(failure) => return Err(self.ended(server.as_str(), CLAUSE, Purpose::Challenge, failure)),
         };
         let status = response.status();
-        let pointer = Challenge::from_headers(response.headers()).is_some_and(|c| c.resource_metadata.is_some());
+        let pointer =
+            Challenge::from_headers(response.headers()).is_some_and(|c| c.resource_metadata.is_some());
         let (outcome, door) = match status.as_u16() {
             code @ (401 | 403) => (StepOutcome::Challenged { status: code, pointer }, Door::Closed),
             // An answer without a sign-in is no proof that none is needed: servers may ask per tool.

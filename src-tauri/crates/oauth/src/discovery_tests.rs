@@ -323,13 +323,14 @@ fn a_server_that_guards_only_what_it_does() {
     let session = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25"}}"#;
     let unknown = r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32601,"message":"Method not found"}}"#;
     for (status, first) in [(200, session), (404, unknown), (400, unknown)] {
-        let (found, seen) = base.discover_with(|seen| match (seen.purpose, seen.body.contains("tools/list")) {
-            (Purpose::Challenge, false) => answer(status, first),
-            (Purpose::Challenge, true) => {
-                answer_with(401, &[("www-authenticate", "Bearer scope=\"basic\"")], "")
-            }
-            _ => base.answer(seen),
-        });
+        let (found, seen) =
+            base.discover_with(|seen| match (seen.purpose, seen.body.contains("tools/list")) {
+                (Purpose::Challenge, false) => answer(status, first),
+                (Purpose::Challenge, true) => {
+                    answer_with(401, &[("www-authenticate", "Bearer scope=\"basic\"")], "")
+                }
+                _ => base.answer(seen),
+            });
         let challenge = found.unwrap().challenge.expect("the second request's");
         assert_eq!(challenge.scope.unwrap().to_string(), "basic");
         assert_eq!(seen.iter().filter(|seen| seen.purpose == Purpose::Challenge).count(), 2);

@@ -79,7 +79,8 @@ fn message(method: &str, params: &Value) -> Value {
 fn read(body: &[u8]) -> Option<Value> {
     let text = std::str::from_utf8(body).ok()?;
     let events = text.lines().filter_map(|line| line.strip_prefix("data:"));
-    let found = std::iter::once(text).chain(events).find_map(|text| serde_json::from_str::<Value>(text).ok())?;
+    let found =
+        std::iter::once(text).chain(events).find_map(|text| serde_json::from_str::<Value>(text).ok())?;
     (found.get("jsonrpc")? == "2.0").then_some(found)
 }
 
