@@ -189,6 +189,22 @@ export type ApprovalRemove = {
   id: string;
 };
 
+/** `approval.request` parameters. */
+export type ApprovalRequest = {
+  /** Name, id, or the server's URL. */
+  account: string;
+  /** An executable's absolute path. */
+  program: string;
+};
+
+/** `approval.request` result. */
+export type ApprovalRequested = {
+  /** The question, when there is one. */
+  pending?: string;
+  /** What came of it. */
+  state: RequestedState;
+};
+
 /** Where an approval comes from. */
 export type ApprovalSource = "person" | "policy";
 
@@ -675,6 +691,9 @@ export type RegistrationView = {
   kind: RegistrationKind;
 };
 
+/** What came of asking beforehand. */
+export type RequestedState = "allowed" | "refused" | "asked" | "waiting";
+
 /** Whether the issuer has a revocation endpoint (RFC 7009, RFC 8414 `revocation_endpoint`). */
 export type Revocation = "offered" | "not_offered";
 
@@ -995,6 +1014,8 @@ export interface Methods {
   "approval.remove": { params: ApprovalRemove; result: Empty };
   /** Shows the consent window for a question that waits. Class: keep. */
   "approval.ask": { params: ApprovalAsk; result: Empty };
+  /** Asks the person beforehand whether a program may use an account, as `connect` does for a client. Only from our own programs. Class: keep. */
+  "approval.request": { params: ApprovalRequest; result: ApprovalRequested };
   /** Says where windows can be opened, as an agent that was started without a display does not know. Only from our own programs. Class: keep. */
   "session.announce": { params: Announce; result: Empty };
   /** Asks the app to show its window. Class: keep. */

@@ -34,6 +34,14 @@ use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 use zeroize::Zeroizing;
 
+/// The keys of which a data directory speaks, for who deletes all of them.
+///
+/// # Errors
+/// A file of a newer version, or one that cannot be read.
+pub(crate) fn keys_in(data_dir: &Path) -> Result<Vec<DoorId>, disk::Error> {
+    Ok(book::open(data_dir)?.read(|now| now.keys.iter().map(|record| record.id.clone()).collect()))
+}
+
 /// What every key begins with, so that scanners for secrets know it.
 const PREFIX: &str = "mcplogin_";
 /// Bytes of randomness: as much as a token.

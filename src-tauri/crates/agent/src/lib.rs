@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod approvals;
 pub mod audit;
+mod beforehand;
 pub mod consent;
 pub mod door;
 pub mod events;

@@ -358,6 +358,9 @@ impl Doors {
             Request::ApprovalAsk(params) => {
                 self.approval_ask(peer, &params).await.map(|r| envelope::write_result(id, &r))
             }
+            Request::ApprovalRequest(params) => {
+                self.approval_request(peer, &params).await.map(|r| envelope::write_result(id, &r))
+            }
             Request::SessionAnnounce(params) => {
                 self.announce(peer, params).map(|r| envelope::write_result(id, &r))
             }
@@ -913,7 +916,7 @@ impl Doors {
 
     // --- shared
 
-    fn find(&self, text: &str) -> Result<AccountId, Fault> {
+    pub(crate) fn find(&self, text: &str) -> Result<AccountId, Fault> {
         self.core.find(text).map_err(|e| faults::failure(&e).detail("account", text).detail("server", text))
     }
 

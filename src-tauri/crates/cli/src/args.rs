@@ -58,6 +58,14 @@ pub enum Command {
     Pause,
     /// Hand out tokens again
     Resume,
+    /// Connect an MCP client to an account; alone, show the clients that are here
+    Connect(Connect),
+    /// Take an account out of an MCP client's configuration
+    Disconnect(Disconnect),
+    /// Take back the last change that was made in clients' configuration
+    Undo(Undo),
+    /// Move in: sign in to the remote servers that your MCP clients have already, and connect the clients
+    Setup(Box<Setup>),
     /// Which programs may use which accounts
     Approvals(Approvals),
     /// Show who got what, and when (never a token)
@@ -274,6 +282,93 @@ pub struct Rename {
     pub name: String,
     /// What to call it from now on
     pub new_name: String,
+}
+
+/// How a client gets to its server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Via {
+    /// It starts `mcp-login proxy`, and never sees a token; every client can
+    #[default]
+    Proxy,
+    /// It connects itself, and asks `mcp-login headers` for the header; Claude Code and Codex
+    Headers,
+    /// It connects to the agent's door (`mcp-login door on`) with a key of its own; VS Code
+    Door,
+}
+
+/// Whether and how a change is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args, Default)]
+pub struct Consent {
+    /// Do not ask; for scripts
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Show the change, and make none
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+}
+
+/// `connect`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Connect {
+    /// The account
+    #[arg(requires = "client")]
+    pub name: Option<String>,
+    /// The client, such as cursor; `mcp-login connect` shows them
+    #[arg(long, value_name = "CLIENT", requires = "name")]
+    pub client: Option<String>,
+    /// How it gets to the server
+    #[arg(long, value_enum, default_value_t, requires = "name")]
+    pub via: Via,
+    /// Write the file in this project instead of your own
+    #[arg(long, value_name = "DIR", requires = "name")]
+    pub project: Option<PathBuf>,
+    /// Call the entry this; by default, after the account
+    #[arg(long = "as", value_name = "NAME", requires = "name")]
+    pub entry: Option<String>,
+    /// Put ours in the place of an entry that has the name
+    #[arg(long, requires = "name")]
+    pub replace: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)] // a doc line here would be taken for the help text
+    pub consent: Consent,
+}
+
+/// `disconnect`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Disconnect {
+    /// The account, or the entry's name
+    pub name: String,
+    /// The client
+    #[arg(long, value_name = "CLIENT")]
+    pub client: String,
+    /// In this project's file instead of your own
+    #[arg(long, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)] // a doc line here would be taken for the help text
+    pub consent: Consent,
+}
+
+/// `undo`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct Undo {
+    #[command(flatten)]
+    #[allow(missing_docs)] // a doc line here would be taken for the help text
+    pub consent: Consent,
+}
+
+/// `setup`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Setup {
+    /// Only these servers (repeat it); by default all that are found
+    #[arg(long = "only", value_name = "URL")]
+    pub only: Vec<String>,
+    /// Print addresses instead of opening a browser
+    #[arg(long)]
+    pub no_browser: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)] // a doc line here would be taken for the help text
+    pub consent: Consent,
 }
 
 /// `approvals`

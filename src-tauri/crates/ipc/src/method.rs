@@ -185,6 +185,8 @@ methods! {
     ApprovalRemove "approval.remove" Keep ApprovalRemove(api::ApprovalRemove) -> api::Empty;
     /// Shows the consent window for a question that waits.
     ApprovalAsk "approval.ask" Keep ApprovalAsk(api::ApprovalAsk) -> api::Empty;
+    /// Asks the person beforehand whether a program may use an account, as `connect` does for a client. Only from our own programs.
+    ApprovalRequest "approval.request" Keep ApprovalRequest(api::ApprovalRequest) -> api::ApprovalRequested;
     /// Says where windows can be opened, as an agent that was started without a display does not know. Only from our own programs.
     SessionAnnounce "session.announce" Keep SessionAnnounce(api::Announce) -> api::Empty;
     /// Asks the app to show its window.

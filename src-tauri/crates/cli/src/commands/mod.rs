@@ -5,12 +5,14 @@ mod add;
 mod agent;
 mod approvals;
 mod callback;
+mod connect;
 mod doctor;
 mod door;
 mod log;
 mod logout;
 mod offer;
 mod path;
+mod setup;
 mod token;
 
 use crate::args::{Cli, Command};
@@ -43,6 +45,10 @@ pub(crate) fn run(cli: &Cli, out: &Out) -> Result<(), Failure> {
         Command::Rename(rename) => account::rename(out, rename),
         Command::Pause => agent::pause(out, true),
         Command::Resume => agent::pause(out, false),
+        Command::Connect(connect) => connect::connect(out, connect),
+        Command::Disconnect(disconnect) => connect::disconnect(out, disconnect),
+        Command::Undo(undo) => connect::undo(out, undo),
+        Command::Setup(setup) => setup::run(out, setup),
         Command::Approvals(approvals) => approvals::run(out, approvals),
         Command::Log(log) => log::run(out, log),
         Command::Agent(agent) => agent::run(out, agent.action),
