@@ -296,6 +296,7 @@ fn live(home: &Home, sandbox: &Sandbox, secrets: &mut Secrets) -> Heard {
 
 /// MCP clients: one over the proxy, with a refused token and a server in trouble on the way, and one at the HTTP door with a key.
 fn carry(home: &Home, sandbox: &Sandbox, secrets: &mut Secrets, heard: &mut Heard) {
+    home.sign_in_again("work");
     let mut client = McpClient::proxy(home, "work");
     client.initialize();
     client.echo("with the first token");
@@ -326,7 +327,8 @@ fn carry(home: &Home, sandbox: &Sandbox, secrets: &mut Secrets, heard: &mut Hear
             url.path(),
             body.len()
         );
-        let answer = raw::tcp(([127, 0, 0, 1], port).into(), request.as_bytes()).expect("the door is open");
+        let answer =
+            raw::tcp_and_wait(([127, 0, 0, 1], port).into(), request.as_bytes()).expect("the door is open");
         heard.0.push(("what the door answered".to_owned(), answer.clone()));
         answer
     };
