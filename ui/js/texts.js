@@ -416,6 +416,7 @@ export const t = {
     exchanging: "Taking the tokens…",
     storing: "Putting them into the keychain…",
     done: "Signed in",
+    tried: "Signed in for a test",
     failed: "Did not work",
   },
   other: {
@@ -581,6 +582,7 @@ export const t = {
     sign_out: "Signed out:",
     revocation: { ok: "Queued revocation done:", not: "Queued revocation tried:" },
     rename: "Renamed:",
+    server_examined: "A server was tested",
     approval_asked: "You were asked:",
     approval_granted: "Allowed:",
     approval_denied: "Denied:",

@@ -6,6 +6,7 @@ pub mod approvals;
 pub mod audit;
 pub mod consent;
 pub mod events;
+mod examine;
 #[cfg(windows)]
 mod exclusive;
 pub mod faults;

@@ -5,15 +5,22 @@
 //! `state`; a callback that finds none changes nothing and is audited; a callback works once, for ten minutes; and no
 //! callback, however wrong, ends a sign-in that it does not belong to.
 
+mod departure;
 mod error;
 mod flow;
+mod ground;
+mod listening;
 mod table;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod trial;
 
+pub(crate) use departure::Departure;
 pub use error::LoginError;
+pub(crate) use ground::Ground;
 pub use table::{Delivered, MAX_WAITING};
+pub(crate) use trial::{Came, Page, Trial};
 
 use crate::accounts::RedirectKind;
 use crate::adopt::Identity;
@@ -147,6 +154,8 @@ pub enum Step {
     Storing,
     /// Signed in.
     Done(Arc<DoneStep>),
+    /// Over: it was for an examination, which keeps nothing.
+    Tried,
     /// Over without tokens.
     Failed(Arc<LoginError>),
 }
@@ -155,7 +164,7 @@ impl Step {
     /// Whether nothing comes after it.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self, Step::Done(_) | Step::Failed(_))
+        matches!(self, Step::Done(_) | Step::Tried | Step::Failed(_))
     }
 }
 
@@ -229,7 +238,7 @@ impl SignInId {
         &self.0
     }
 
-    fn random() -> Self {
+    pub(crate) fn random() -> Self {
         let mut bytes = [0_u8; 8];
         // Without random bytes there will be no state either, and the sign-in ends there with a proper error.
         let _ = getrandom::fill(&mut bytes);
@@ -284,6 +293,11 @@ impl SignIns {
     pub fn new(parts: Parts) -> Self {
         let (changes, _) = watch::channel(0);
         Self { inner: Arc::new(Inner { parts, table: Mutex::new(Table::default()), changes }) }
+    }
+
+    /// What they are made of.
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.inner.parts
     }
 
     /// Begins a sign-in; it goes on whatever becomes of the caller. Must be called inside the runtime.

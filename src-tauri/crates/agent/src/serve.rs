@@ -238,6 +238,7 @@ mod tests {
             started_at: 0,
             instance: "test".into(),
             stop: watch::channel(false).0,
+            examinations: Arc::new(tokio::sync::Semaphore::new(0)),
         };
         Line { house, doors: Arc::new(doors) }
     }

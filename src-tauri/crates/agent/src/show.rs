@@ -61,6 +61,7 @@ pub fn step(core: &Core, step: &Step, started_at: u64) -> api::Step {
                 error: faults::failure(&Failure::NoSuchAccount).detail("account", done.name.as_str()),
             },
         },
+        Step::Tried => api::Step::Tried,
         Step::Failed(error) => api::Step::Failed { error: error.fault() },
     }
 }
@@ -92,17 +93,18 @@ pub fn sign_in(core: &Core, sign_in: &SignIn) -> api::SignIn {
     }
 }
 
-/// What a sign-in that is over came to.
+/// What a sign-in that is over came to: an account, or none for an examination's.
 ///
 /// # Errors
 /// The fault that it ended with.
-pub fn outcome(core: &Core, step: &Step) -> Option<Result<api::Account, mcp_login_ipc::Fault>> {
+pub fn outcome(core: &Core, step: &Step) -> Option<Result<Option<api::Account>, mcp_login_ipc::Fault>> {
     match step {
         Step::Done(done) => {
-            Some(account(core, &done.account).ok_or_else(|| {
+            Some(account(core, &done.account).map(Some).ok_or_else(|| {
                 faults::failure(&Failure::NoSuchAccount).detail("account", done.name.as_str())
             }))
         }
+        Step::Tried => Some(Ok(None)),
         Step::Failed(error) => Some(Err(LoginError::fault(error))),
         _ => None,
     }

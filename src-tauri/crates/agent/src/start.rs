@@ -21,7 +21,7 @@ use crate::login::{Parts, Settings, SignIns};
 use crate::methods::{Doors, Peer, STOP_TIME};
 use crate::serve;
 use crate::session::Session;
-use crate::{disk, faults, scheme};
+use crate::{disk, examine, faults, scheme};
 use mcp_login_ipc::api::{AuditAction, AuditEntry, AuditOutcome, Outcome};
 use mcp_login_ipc::client::{Client, ClientError};
 use mcp_login_ipc::paths::PathError;
@@ -244,6 +244,7 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
         consent: Consent::new(BesideAgent::new(&own), Session::of_this_process()),
         wanted: watch::channel(0).0,
         instance: instance(),
+        examinations: Arc::new(Semaphore::new(examine::MOST)),
         stop,
         core: core.clone(),
     });

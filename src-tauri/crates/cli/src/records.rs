@@ -52,6 +52,7 @@ fn action(action: AuditAction, outcome: AuditOutcome) -> &'static str {
         (AuditAction::Revocation, AuditOutcome::Ok) => "queued revocation done",
         (AuditAction::Revocation, _) => "queued revocation tried",
         (AuditAction::Rename, _) => "renamed",
+        (AuditAction::ServerExamined, _) => "a server was tested",
         (AuditAction::ApprovalAsked, _) => "approval asked",
         (AuditAction::ApprovalGranted, _) => "approval given",
         (AuditAction::ApprovalDenied, _) => "approval denied",

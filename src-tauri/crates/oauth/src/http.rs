@@ -41,6 +41,9 @@ pub enum Purpose {
     Introspection,
     /// RFC 7592 §2.3.
     RegistrationDeletion,
+    /// A look at what the authorization endpoint answers (RFC 6749 §3.1), for an examination: the browser's request, without
+    /// its cookies.
+    Authorization,
 }
 
 /// Which redirects may be followed.
@@ -65,6 +68,8 @@ impl Purpose {
             Purpose::Token => 256 * 1024,
             Purpose::Registration | Purpose::Introspection => 128 * 1024,
             Purpose::Revocation | Purpose::RegistrationDeletion => 64 * 1024,
+            // A sign-in page; what is in it does not count.
+            Purpose::Authorization => 1024 * 1024,
         }
     }
 
@@ -82,7 +87,7 @@ impl Purpose {
     pub fn timeout(self) -> Duration {
         match self {
             // A person waits.
-            Purpose::Challenge | Purpose::Metadata => Duration::from_secs(15),
+            Purpose::Challenge | Purpose::Metadata | Purpose::Authorization => Duration::from_secs(15),
             // A rotation that is cut off may lose the sign-in: give a slow server its time.
             Purpose::Token | Purpose::Registration => Duration::from_secs(30),
             Purpose::Revocation | Purpose::Introspection | Purpose::RegistrationDeletion => {
@@ -102,6 +107,7 @@ impl Purpose {
             Purpose::Revocation => "revocation",
             Purpose::Introspection => "introspection",
             Purpose::RegistrationDeletion => "registration_deletion",
+            Purpose::Authorization => "authorization",
         }
     }
 }
@@ -326,6 +332,14 @@ pub(crate) fn retry_after(response: &::http::Response<Vec<u8>>) -> Option<Durati
     Some(wait.min(LONGEST_WAIT))
 }
 
+/// The server's clock as an answer tells it (RFC 9110 §6.6.1), in Unix seconds.
+#[must_use]
+pub fn date(response: &::http::Response<Vec<u8>>) -> Option<crate::UnixSeconds> {
+    let text = response.headers().get(::http::header::DATE)?.to_str().ok()?;
+    let date = httpdate::parse_http_date(text.trim()).ok()?;
+    date.duration_since(std::time::UNIX_EPOCH).ok().map(|since| since.as_secs())
+}
+
 /// Statuses that mean "not now", never "no".
 pub(crate) fn is_later(status: ::http::StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error()
@@ -341,7 +355,10 @@ pub(crate) fn build(
 }
 
 /// `Authorization: Bearer` (RFC 6750 §2.1), marked as not to be logged.
-pub(crate) fn bearer(token: &str) -> Result<::http::HeaderValue, HttpFailure> {
+///
+/// # Errors
+/// [`NotSent::Invalid`] when the token is no header value.
+pub fn bearer(token: &str) -> Result<::http::HeaderValue, HttpFailure> {
     let mut text = format!("Bearer {token}");
     let value = ::http::HeaderValue::from_str(&text);
     text.zeroize();
@@ -364,6 +381,7 @@ mod tests {
             Purpose::Revocation,
             Purpose::Introspection,
             Purpose::RegistrationDeletion,
+            Purpose::Authorization,
         ] {
             assert_eq!(purpose.redirects(), Redirects::None, "{purpose}");
         }

@@ -66,6 +66,7 @@ async fn play() -> Play {
         started_at: 0,
         instance: "test".into(),
         stop: watch::channel(false).0,
+        examinations: Arc::new(tokio::sync::Semaphore::new(0)),
     };
     Play { doors: Arc::new(doors), windows, _house: house }
 }

@@ -3,25 +3,24 @@
 //! Discover → (another issuer? show it, send nothing) → register → browser → the *matched* callback → exchange →
 //! who is it? → store. Every step before `adopt` can fail without a trace but a registration, which the next try uses.
 
+use super::departure::words;
+use super::listening::Listening;
 use super::{
-    BrowserStep, DoneStep, Door, Landed, LoginError, OnIssuerChange, OnOtherPerson, SignInId, SignIns, Start,
-    Step, Target, Word,
+    BrowserStep, Departure, DoneStep, Door, Ground, Landed, LoginError, OnIssuerChange, OnOtherPerson,
+    SignInId, SignIns, Start, Step, Target, Word,
 };
 use crate::accounts::{Accepted, Account, Network, RedirectKind};
-use crate::address::is_public;
 use crate::adopt::NewSignIn;
 use crate::clock::Moment;
 use crate::config::{Config, RedirectChoice};
 use crate::landing::Landing;
-use crate::listener::{Arrival, Listener};
 use crate::registration::{self, Ready, RedirectWish, Stored, Wanted};
-use mcp_login_oauth::authorize::{AuthorizationRequest, PendingAuthorization};
+use mcp_login_oauth::authorize::PendingAuthorization;
 use mcp_login_oauth::callback::LIFE_SECONDS;
 use mcp_login_oauth::discovery::{self, Discovered, Question};
 use mcp_login_oauth::error::{CallbackFault, RefusalCode};
-use mcp_login_oauth::http::{Reach, ReachRule};
+use mcp_login_oauth::http::ReachRule;
 use mcp_login_oauth::id_token::{self, Expected, Person};
-use mcp_login_oauth::random::OsRandom;
 use mcp_login_oauth::registration::{Preregistered, RegistrationKind};
 use mcp_login_oauth::revoke::{self, Revocable};
 use mcp_login_oauth::scope::{self, ScopeSources};
@@ -30,15 +29,11 @@ use mcp_login_oauth::{
     AuthorizationCode, ClientId, Error as OauthError, Issuer, RedirectUri, Scope, ScopeSet, ServerUrl,
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::AbortHandle;
 
 /// Tries of an exchange whose code certainly did not arrive, or that the server put off. A code lives a minute or so.
 const EXCHANGE_TRIES: u32 = 4;
-/// The name of the server is looked up to see whether it lies in a private range; discovery asks again anyway.
-const LOOKUP_TIME: Duration = Duration::from_secs(5);
 /// The longest wait between two of them.
 const EXCHANGE_WAIT: Duration = Duration::from_secs(8);
 
@@ -103,30 +98,6 @@ struct Trip {
     _listening: Option<Listening>,
 }
 
-/// How long a listener may go on after its sign-in took a callback: it may still be sending that callback's page. One
-/// whose browser came home through another door is ended then.
-const LISTENER_GRACE: Duration = Duration::from_secs(20);
-
-/// Requests at one listener that were no callback and are recorded. An attack shows in a few lines; a program that knocks
-/// all day must not push everything else out of the audit log.
-const MOST_RUBBISH: u32 = 16;
-
-/// Ends the listener when the trip is over.
-struct Listening(AbortHandle);
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        let listener = self.0.clone();
-        // Without a runtime there is no listener either.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                tokio::time::sleep(LISTENER_GRACE).await;
-                listener.abort();
-            });
-        }
-    }
-}
-
 /// How the browser came home.
 enum Home {
     Code(AuthorizationCode, oneshot::Sender<Landed>),
@@ -167,10 +138,7 @@ impl Flow<'_> {
                 (account.server.clone(), Some(account))
             }
         };
-        let config = parts.settings.read();
-        let set = config.server(&server).cloned().unwrap_or_default();
-        let network = network_of(&server).await;
-        let reach = network.rule(&server, &config.allow_private_hosts);
+        let Ground { config, set, network, reach } = Ground::of(&parts.settings, &server).await;
         let former = account.as_ref().map(|a| a.metadata.issuer.clone());
         let question = Question {
             server: &server,
@@ -245,12 +213,7 @@ impl Flow<'_> {
         self.step(Step::Registering { issuer: metadata.issuer.as_str().to_owned() });
         let registrations = parts.core.registrations();
         let accepted = registrations.accepted(metadata.issuer.as_str()).map(|a| a.redirect);
-        let documents = &place.config.client_metadata;
-        let document = |kind| match kind {
-            RedirectKind::Scheme => documents.scheme.clone(),
-            RedirectKind::Loopback | RedirectKind::Localhost => documents.loopback.clone(),
-            RedirectKind::Exact => None,
-        };
+        let document = |kind| place.config.client_metadata.of(kind);
         let wanted = Wanted {
             server: &place.server,
             metadata,
@@ -266,52 +229,22 @@ impl Flow<'_> {
         };
         let mut ready =
             self.unless_cancelled(inbox, registration::prepare(&parts.http, registrations, &wanted)).await?;
-        let request = AuthorizationRequest {
-            metadata,
-            registration: &ready.registration,
-            profile: place.found.profile.as_ref(),
-            resource: place.found.resource_parameter.as_ref(),
+        let departure = Departure {
+            server: &place.server,
+            found: &place.found,
             scopes: &place.scopes,
+            registration: &ready.registration,
+            kind: ready.home.kind,
             prompt: self.start.prompt.as_deref(),
             login_hint: self.start.login_hint.as_deref(),
         };
-        let (url, pending) = request.begin(&mut OsRandom, self.now())?;
+        let (step, pending) = departure.begin(self.now())?;
         self.sign_ins.table().expect(self.id, pending.clone());
-        let listening = ready.home.listener.take().map(|listener| self.listen(listener));
-        let step = Arc::new(BrowserStep {
-            authorization_url: url.into(),
-            redirect_uri: ready.home.uri.as_str().to_owned(),
-            redirect_kind: ready.home.kind,
-            issuer: metadata.issuer.as_str().to_owned(),
-            server: place.server.as_str().to_owned(),
-            scopes: words(&place.scopes),
-            registration: ready.registration.kind,
-            refused: None,
-        });
+        let listening =
+            ready.home.listener.take().map(|listener| Listening::at(self.sign_ins, listener, None));
+        let step = Arc::new(step);
         self.step(Step::Browser(step.clone()));
         Ok(Trip { step, ready, pending, _listening: listening })
-    }
-
-    fn listen(&self, listener: Listener) -> Listening {
-        let sign_ins = self.sign_ins.clone();
-        let recorded = Arc::new(AtomicU32::new(0));
-        let task = tokio::spawn(listener.serve(move |arrival: Arrival| {
-            let (sign_ins, recorded) = (sign_ins.clone(), recorded.clone());
-            async move {
-                match arrival {
-                    Arrival::Callback(address) => {
-                        sign_ins.callback(&address, Door::Loopback, None).await.landing()
-                    }
-                    Arrival::Rubbish(status) => {
-                        if recorded.fetch_add(1, Ordering::Relaxed) < MOST_RUBBISH {
-                            sign_ins.rubbish(status).await;
-                        }
-                        Landing::BadRequest(status)
-                    }
-                }
-            }
-        }));
-        Listening(task.abort_handle())
     }
 
     /// Waits for the callback that is to be believed. One with a foreign `state` never gets here; one with the right
@@ -515,32 +448,6 @@ impl Flow<'_> {
             tracing::info!(?outcome, "gave back a token that is not kept");
         }
     }
-}
-
-/// Where the server that the person typed lies: what its documents name may lie there too (an office's server and issuer,
-/// a server on this machine), and nowhere else.
-async fn network_of(server: &ServerUrl) -> Network {
-    // A literal address or a loopback name says so itself.
-    if ReachRule::new(server).for_str("https://public.example/") == Reach::Private {
-        return Network::Private;
-    }
-    let host = server.host().trim_matches(['[', ']']);
-    let port = server.url().port_or_known_default().unwrap_or(443);
-    match tokio::time::timeout(LOOKUP_TIME, tokio::net::lookup_host((host, port))).await {
-        // One public address among them: then it is a public server, whatever else its owner wrote there.
-        Ok(Ok(mut found)) => match found.next() {
-            Some(first) if !is_public(first.ip()) && found.all(|other| !is_public(other.ip())) => {
-                Network::Private
-            }
-            _ => Network::Public,
-        },
-        // Nothing is known of it (a proxy may resolve it): the narrow rule.
-        Ok(Err(_)) | Err(_) => Network::Public,
-    }
-}
-
-fn words(scopes: &ScopeSet) -> Vec<String> {
-    scopes.iter().map(|s| s.as_str().to_owned()).collect()
 }
 
 fn port_of(uri: &str) -> Option<u16> {

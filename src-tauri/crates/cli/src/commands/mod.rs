@@ -6,10 +6,12 @@ mod agent;
 mod approvals;
 mod callback;
 mod doctor;
+mod examine;
 mod log;
 mod logout;
 mod offer;
 mod token;
+mod waiting;
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
@@ -42,7 +44,10 @@ pub(crate) fn run(cli: &Cli, out: &Out) -> Result<(), Failure> {
         Command::Approvals(approvals) => approvals::run(out, approvals),
         Command::Log(log) => log::run(out, log),
         Command::Agent(agent) => agent::run(out, agent.action),
-        Command::Doctor => doctor::run(out),
+        Command::Doctor(doctor) => match &doctor.url {
+            None => doctor::run(out),
+            Some(url) => examine::run(out, url, doctor),
+        },
         Command::Callback(callback) => callback::run(out, callback),
         Command::Demo(demo) => crate::demo::run(out, demo),
         Command::Completions { shell } => {

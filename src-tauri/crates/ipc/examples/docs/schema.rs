@@ -13,6 +13,7 @@ const SOURCES: &[&str] = &[
     include_str!("../../src/api/approval.rs"),
     include_str!("../../src/api/audit.rs"),
     include_str!("../../src/api/event.rs"),
+    include_str!("../../src/api/examination.rs"),
     include_str!("../../src/api/receipt.rs"),
     include_str!("../../src/api/sign_in.rs"),
     include_str!("../../src/api/token.rs"),
