@@ -114,7 +114,7 @@ fn the_window_is_killed_midway() {
     let sandbox = Sandbox::start();
     let mut desktop = Desktop::start(&[sandbox.issuer()]);
     desktop.set_xdg_open(XdgOpen::Generic);
-    let mut window = desktop.open_window();
+    let window = desktop.open_window();
     add(&window, &sandbox);
     let browser = desktop.browser();
     browser.go_to_window_at(sandbox.issuer());

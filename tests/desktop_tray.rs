@@ -78,6 +78,12 @@ fn it_says_how_things_are_and_the_menu_does_it() {
     item.wait_until_gone("Paused");
     assert_eq!(desktop.home.run(&["agent", "status", "--json"]).ok().json()["paused"], false);
 
+    // The same in a terminal: the menu follows at once.
+    desktop.home.run(&["pause"]).ok();
+    item.entry("Hand out tokens again");
+    desktop.home.run(&["resume"]).ok();
+    item.wait_until_gone("Paused");
+
     // The issuer ends the sign-in: the icon says it, and the entry to mend it comes.
     sandbox.fault("refuse", "refresh:invalid_grant");
     desktop.home.run(&["refresh", "work"]);

@@ -3,100 +3,34 @@
 //! stays text. The same pages over fixtures, in states that are hard to bring about, are looked at in `pages.rs`.
 #![cfg(target_os = "linux")]
 
-use std::fs;
-use std::path::Path;
-
-use mcp_login_tests::{Choice, Client, Desktop, OidcProvider, Sandbox, Window, axe, keys, screenshots, wait};
+use mcp_login_tests::{
+    Choice, Client, Desktop, Findings, OidcProvider, Sandbox, Theme, Window, axe, keys, wait,
+};
 use serde_json::json;
 
 /// A picture that cannot be loaded runs this, if it ever becomes one; the direction of reading turns behind it.
 const HOSTILE: &str = "<img src=x onerror=\"window.pwned=1\">\u{202e}moc.elgoog";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Theme {
-    Light,
-    Dark,
-}
-
-/// What was found wrong, in all views: one run tells everything.
-#[derive(Default)]
-struct Findings(Vec<String>);
-
-impl Findings {
-    /// Looks at the view that is shown now, and keeps a picture of it.
-    fn look(&mut self, window: &Window, view: &str, theme: Theme) {
-        let dark = window.run("return matchMedia('(prefers-color-scheme: dark)').matches", &json!([]));
-        assert_eq!(dark, theme == Theme::Dark, "the window does not follow the desktop's theme");
-        let place = format!("{view}-{}", if theme == Theme::Dark { "dark" } else { "light" });
-        fs::write(screenshots().join(format!("{place}.png")), window.screenshot())
-            .expect("a picture is kept");
-        for violation in axe::violations(window).iter().filter(|found| found.is_serious()) {
-            self.0.push(format!(
-                "{place}: {} ({}): {}\n    {}",
-                violation.rule,
-                violation.impact,
-                violation.help,
-                violation.places.join("\n    ")
-            ));
-        }
-        self.0.extend(
-            window.policy_violations().into_iter().map(|refused| format!("{place}: policy: {refused}")),
-        );
-        let became = "return [typeof window.pwned, document.querySelectorAll('img').length]";
-        if window.run(became, &json!([])) != json!(["undefined", 0]) {
-            self.0.push(format!("{place}: a text became an element"));
-        }
-    }
-
-    #[track_caller]
-    fn none(self) {
-        assert!(self.0.is_empty(), "{}", self.0.join("\n"));
-    }
-}
-
-/// Sets the desktop's theme for programs that start from now on.
-fn set_theme(desktop: &Desktop, theme: Theme) {
-    let place = Path::new(desktop.session.get("XDG_CONFIG_HOME").expect("a session")).join("gtk-3.0");
-    fs::create_dir_all(&place).expect("the session's directory");
-    let dark = u8::from(theme == Theme::Dark);
-    let text = format!("[Settings]\ngtk-application-prefer-dark-theme={dark}\n");
-    fs::write(place.join("settings.ini"), text).expect("settings are written");
-}
-
-fn go(window: &Window, view: &str) {
-    window.click(&format!("#nav-{view}"));
-    window.find(&format!(".view-{view}"));
-}
-
-fn choose(window: &Window, account: &str) {
-    go(window, "accounts");
-    let script = "for (const row of document.querySelectorAll('[data-row^=\"account/\"]'))
-        for (const name of row.querySelectorAll('bdi'))
-            if (name.textContent === arguments[0]) { row.click(); return true; }
-        return false;";
-    wait::until(account, || (window.run(script, &json!([account])) == json!(true)).then_some(()));
-    window.find(".detail");
-}
 
 #[test]
 fn nothing_signed_in_and_no_agent() {
     let desktop = Desktop::start(&[]);
     let mut findings = Findings::default();
     for theme in [Theme::Light, Theme::Dark] {
-        set_theme(&desktop, theme);
+        desktop.set_theme(theme);
         let window = desktop.open_window();
         window.wait_for_text("Nothing is signed in yet.");
         findings.look(&window, "first", theme);
+        rules_see_what_cannot_be_read(&window);
         // What cannot work says so where it was typed.
         window.fill_in("#add-url", "https://127.0.0.1:1/mcp");
         window.click("form.add button[type=submit]");
         window.find(".trouble");
         findings.look(&window, "sign-in-failed", theme);
-        go(&window, "programs");
+        window.go("programs");
         findings.look(&window, "programs-empty", theme);
-        go(&window, "activity");
+        window.go("activity");
         findings.look(&window, "activity-first", theme);
-        go(&window, "settings");
+        window.go("settings");
         window.find(".check");
         findings.look(&window, "settings", theme);
         desktop.home.run(&["agent", "stop"]).ok();
@@ -107,6 +41,18 @@ fn nothing_signed_in_and_no_agent() {
         assert_eq!(desktop.home.agents().len(), 1);
     }
     findings.none();
+}
+
+/// That nothing is found says something only where it would be found: a text in the colour of what is behind it.
+fn rules_see_what_cannot_be_read(window: &Window) {
+    let fade = |colour: &str| {
+        let script = "document.querySelector('h1, h2').style.color = arguments[0]; return null";
+        window.run(script, &json!([colour]));
+    };
+    fade("color-mix(in srgb, currentColor 12%, transparent)");
+    let found = axe::violations(window);
+    assert!(found.iter().any(|one| one.rule == "color-contrast" && one.is_serious()), "{found:?}");
+    fade("");
 }
 
 #[test]
@@ -137,21 +83,21 @@ fn accounts_in_all_states() {
 
     let mut findings = Findings::default();
     for theme in [Theme::Light, Theme::Dark] {
-        set_theme(&desktop, theme);
+        desktop.set_theme(theme);
         let window = desktop.open_window();
         window.wait_for_text("ended");
         findings.look(&window, "accounts", theme);
-        choose(&window, "work");
+        window.choose("work");
         findings.look(&window, "account", theme);
         window.run("for (const more of document.querySelectorAll('details')) more.open = true", &json!([]));
         findings.look(&window, "account-details", theme);
-        choose(&window, "ended");
+        window.choose("ended");
         window.wait_for_text("You have to sign in again.");
         findings.look(&window, "account-needs-sign-in", theme);
-        choose(&window, "away");
+        window.choose("away");
         window.wait_for_text("The issuer cannot be reached.");
         findings.look(&window, "account-offline", theme);
-        choose(&window, "work");
+        window.choose("work");
         window.click("#add");
         window.find("#add-url");
         findings.look(&window, "add", theme);
@@ -164,7 +110,7 @@ fn accounts_in_all_states() {
         let waiting = allowed_later(&desktop, theme);
         let question = desktop.question();
         question.keep(&format!("consent-{theme:?}").to_lowercase());
-        go(&window, "programs");
+        window.go("programs");
         window.wait_for_text("Waiting for your answer");
         // The name of a program is text, and what cannot be seen in it is written out.
         let shown = window.body();
@@ -172,19 +118,24 @@ fn accounts_in_all_states() {
         findings.look(&window, "programs", theme);
         question.close();
         waiting.finish();
-        go(&window, "activity");
+        window.go("activity");
         findings.look(&window, "activity", theme);
-        go(&window, "settings");
+        window.go("settings");
         window.click("#set-pause");
-        go(&window, "accounts");
+        window.go("accounts");
         window.wait_for_text("Paused.");
         findings.look(&window, "paused", theme);
         assert_eq!(desktop.home.run(&["agent", "status", "--json"]).ok().json()["paused"], true);
         window.press_button("Go on");
         window.wait_until_gone(".bar-paused");
+        // The same in a terminal: the window hears of it.
+        desktop.home.run(&["pause"]).ok();
+        window.find(".bar-paused");
+        desktop.home.run(&["resume"]).ok();
+        window.wait_until_gone(".bar-paused");
     }
     let window = desktop.open_window();
-    choose(&window, "work");
+    window.choose("work");
     window.press_button("Sign out");
     window.find("dialog[open]");
     findings.look(&window, "sign-out", Theme::Dark);
@@ -316,13 +267,13 @@ fn whatever_a_server_calls_itself_is_text() {
     assert!(address.starts_with(issuer.issuer()), "{address}");
     browser.click("#allow");
     desktop.home.wait_for_state("work", "ready");
-    choose(&window, "work");
+    window.choose("work");
     window.wait_for_text("<img src=x onerror=");
     // The agent has taken out of the issuer's text what would turn the line; of a program's name the window writes it out.
     assert!(!window.body().contains('\u{202e}'), "{}", window.body());
     window.run("for (const more of document.querySelectorAll('details')) more.open = true", &json!([]));
     findings.look(&window, "hostile-account", Theme::Light);
-    go(&window, "activity");
+    window.go("activity");
     findings.look(&window, "hostile-activity", Theme::Light);
     findings.none();
 }

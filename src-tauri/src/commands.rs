@@ -17,7 +17,7 @@ use crate::autostart::{self, Autostart};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::shell::Shell;
-use crate::{browsers, clipboard, link, relay};
+use crate::{browsers, clipboard, relay};
 
 type Answer = Result<Value, Refusal>;
 
@@ -32,12 +32,7 @@ pub(crate) async fn agent_call(app: AppHandle, method: String, params: Option<Va
     aside(move || {
         let mut client = Client::connect(&app.state::<Shell>().paths)?;
         // a sign-in that is pasted waits for the issuer, a sign-out for its revocation
-        let answer = relay::call(&mut client, &method, params.unwrap_or_default())?;
-        if method == "agent.pause" {
-            // no event tells of it
-            let _ = link::reload(&app);
-        }
-        Ok(answer)
+        Ok(relay::call(&mut client, &method, params.unwrap_or_default())?)
     })
     .await
 }

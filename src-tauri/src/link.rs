@@ -163,12 +163,6 @@ fn load(app: &AppHandle, client: &mut Client) -> Result<(), ClientError> {
     Ok(())
 }
 
-/// Asks for everything again, on a connection of its own: for what no event tells of.
-pub(crate) fn reload(app: &AppHandle) -> Result<(), ClientError> {
-    let mut client = Client::connect(&app.state::<Shell>().paths)?;
-    load(app, &mut client)
-}
-
 fn down(app: &AppHandle, fault: Option<Fault>) {
     let shell = app.state::<Shell>();
     {

@@ -86,6 +86,10 @@ impl Picture {
                 self.accounts.retain(|account| account.id != *id);
                 Stale::Nothing
             }
+            Event::HandOutChanged { paused } => {
+                self.paused = *paused;
+                Stale::Nothing
+            }
             Event::ApprovalAsked { .. } | Event::ApprovalsChanged => Stale::Questions,
             Event::Missed => Stale::Everything,
             _ => Stale::Nothing,
@@ -152,6 +156,8 @@ pub(crate) mod tests {
         assert_eq!((picture.accounts[0].name.as_str(), picture.mood()), ("a", Mood::NeedsSignIn));
         picture.apply(&Event::AccountRemoved { id: "id-a".to_owned(), name: "a".to_owned() });
         assert_eq!(picture.mood(), Mood::Offline);
+        assert_eq!(picture.apply(&Event::HandOutChanged { paused: true }), Stale::Nothing);
+        assert!(picture.paused);
         assert_eq!(picture.apply(&Event::ApprovalsChanged), Stale::Questions);
         assert_eq!(picture.apply(&Event::Missed), Stale::Everything);
     }

@@ -219,7 +219,6 @@ fn aside(app: &AppHandle, work: impl FnOnce(&AppHandle) + Send + 'static) {
 fn pause(app: &AppHandle, paused: bool) {
     // when it did not work the menu still says so
     let _ = app.state::<Shell>().ask(&call::AgentPause(Pause { paused }));
-    let _ = link::reload(app);
 }
 
 /// Brings the first question that waits to the person: in the consent window, or where no such window can be, the list.

@@ -136,6 +136,34 @@ pub fn signal(id: u32, signal: rustix::process::Signal) {
     }
 }
 
+/// A process that somebody else started.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+pub struct Watched(std::os::fd::OwnedFd);
+
+#[cfg(target_os = "linux")]
+impl Watched {
+    /// `None` when it is gone already.
+    pub fn of(id: u32) -> Option<Watched> {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(id).ok()?)?;
+        rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok().map(Watched)
+    }
+
+    /// Asks it to end, as a logout does, and waits until all of it is gone, its locks too: a process that cannot be seen any
+    /// more may still hold them.
+    #[track_caller]
+    pub fn terminate(&self) {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        // one that has ended already is no failure
+        let _ = rustix::process::pidfd_send_signal(&self.0, rustix::process::Signal::TERM);
+        let long = Timespec::try_from(wait::LONG).expect("a minute");
+        let ended = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&long));
+        if ended != Ok(1) && !std::thread::panicking() {
+            panic!("a process does not end: {ended:?}");
+        }
+    }
+}
+
 /// The lines of a program that a test started itself, of both its outputs, as they come.
 #[derive(Debug)]
 pub struct Lines {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::browser::{self, Browser};
-use crate::child::{self, Running};
+use crate::child::{self, Running, Watched};
 use crate::home::Home;
 use crate::place;
 use crate::programs::desktop_app;
@@ -101,22 +101,15 @@ impl Desktop {
     pub fn open_window_with(&self, arguments: &[&str]) -> Window {
         let options = json!({ "binary": self.program(), "args": arguments });
         let options = json!({ "webkitgtk:browserOptions": options });
-        // An app that is about to end still has the lock of the first one; the one that is started then raises it and goes,
-        // and the driver waits in vain for a window.
-        let mut tries = 0;
-        let (driver, page) = loop {
-            let driver = Driver::start("WebKitWebDriver", || {
-                let mut command = self.home.program(browser::find(&["WebKitWebDriver"], "webkit2gtk-driver"));
-                command.env("TAURI_WEBVIEW_AUTOMATION", "true");
-                command
-            });
-            tries += 1;
-            match driver.session(&options) {
-                Ok(page) => break (driver, page),
-                Err(error) => assert!(tries < 3, "the window does not open: {error}"),
-            }
-        };
-        let window = Window { driver, page };
+        let mut driver = Driver::start("WebKitWebDriver", || {
+            let mut command = self.home.program(browser::find(&["WebKitWebDriver"], "webkit2gtk-driver"));
+            command.env("TAURI_WEBVIEW_AUTOMATION", "true");
+            command
+        });
+        let page =
+            driver.session(&options).unwrap_or_else(|error| panic!("the window does not open: {error}"));
+        let app = started_by(driver.running().id());
+        let window = Window { driver, page, app };
         window.find("body");
         window.run(LISTEN, &json!([]));
         window
@@ -272,13 +265,14 @@ impl Drop for Desktop {
 pub struct Window {
     driver: Driver,
     page: WebDriver,
+    app: Option<u32>,
 }
 
 impl Window {
     /// The app's process, which the driver started.
-    pub fn pid(&mut self) -> u32 {
-        let driver = self.driver.running().id();
-        wait::until("the app's process", || processes().find(|id| parent(*id) == Some(driver)))
+    #[track_caller]
+    pub fn pid(&self) -> u32 {
+        self.app.expect("the app lived when its window was there")
     }
 
     /// Presses "Open the browser", once what was found is shown. The page may be laid out anew under the pointer, and a click
@@ -334,7 +328,13 @@ impl Drop for Window {
                 self.driver.running().stderr()
             );
         }
+        let app = self.app.and_then(Watched::of);
         self.page.close();
+        // An app outlives its window, and whether the driver ends it before it ends itself is chance. While it lives it is the
+        // first of its kind here: one that is started then raises it and goes.
+        if let Some(app) = app {
+            app.terminate();
+        }
         self.driver.running().terminate();
     }
 }
@@ -343,6 +343,10 @@ impl Drop for Window {
 fn processes() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+}
+
+fn started_by(id: u32) -> Option<u32> {
+    processes().find(|child| parent(*child) == Some(id))
 }
 
 fn parent(id: u32) -> Option<u32> {

@@ -32,6 +32,8 @@ mod client;
 mod desktop;
 mod home;
 mod keyring;
+#[cfg(target_os = "linux")]
+mod look;
 pub mod npm;
 mod oidc_provider;
 mod page;
@@ -67,6 +69,8 @@ pub use client::Client;
 pub use desktop::{Desktop, Window, XdgOpen};
 pub use home::{Home, SETTINGS, Said, policy_for};
 pub use keyring::KeyringItem;
+#[cfg(target_os = "linux")]
+pub use look::{Findings, Theme};
 pub use oidc_provider::{Event, OidcProvider};
 pub use page::Page;
 pub use person::{Landing, Person, Redirect};

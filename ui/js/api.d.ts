@@ -378,6 +378,11 @@ export type Event =
     kind: "sign_in_ends";
   }
   | {
+    kind: "hand_out_changed";
+    /** Whether they stand still now. */
+    paused: boolean;
+  }
+  | {
     kind: "window_wanted";
   }
   | {

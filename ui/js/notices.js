@@ -35,27 +35,10 @@ export function needs(account, present) {
     busy: key,
   });
   const change = account.issuer_change;
-  if (account.state === "issuer_changed" && change) {
-    return el(
-      "section",
-      { class: "notice notice-needs", key: "moved" },
-      el("h3", null, t.needs.movedTitle),
-      facts([
-        [t.needs.until, host(change.old)],
-        [t.needs.from, host(change.new)],
-      ]),
-      el("p", null, t.needs.movedMeans),
-      el(
-        "div",
-        { class: "row-buttons" },
-        button(
-          t.needs.moveTo(owner(change.new)),
-          () => startSignIn(key, { account: account.id, issuer_change: "accept" }),
-          { busy: key },
-        ),
-      ),
-      troubleAt(key),
-    );
+  // also when the sign-in at the old one is over: the next one would be at the new one
+  if (change && (account.state === "issuer_changed" || account.state === "needs_sign_in")) {
+    const move = () => startSignIn(key, { account: account.id, issuer_change: "accept" });
+    return moved(change.old, change.new, [button(t.needs.moveTo(owner(change.new)), move, { busy: key })], key);
   }
   const said = t.needs[account.state];
   if (!said) return troubleAt(key);
@@ -89,6 +72,29 @@ export function needs(account, present) {
             : null,
         )
       : null,
+    troubleAt(key),
+  );
+}
+
+/**
+ * The server names another issuer: both, and what that may mean.
+ * @param {string} older
+ * @param {string} newer
+ * @param {HTMLElement[]} buttons
+ * @param {string} key where it is said when one of them does not work
+ */
+export function moved(older, newer, buttons, key) {
+  return el(
+    "section",
+    { class: "notice notice-needs", key: "moved" },
+    el("h3", null, t.needs.movedTitle),
+    facts([
+      // one host may be the issuer of many, each at a path of its own
+      [t.needs.until, host(older, { path: true })],
+      [t.needs.from, host(newer, { path: true })],
+    ]),
+    el("p", null, t.needs.movedMeans),
+    el("div", { class: "row-buttons" }, buttons),
     troubleAt(key),
   );
 }

@@ -156,7 +156,6 @@ function toggle(key, label, means, on, set) {
 export async function pause(paused) {
   await agent("agent.pause", { paused });
   await lookAgain();
-  say(paused ? t.settings.pausedMeans : t.agent.resumed);
 }
 
 /**

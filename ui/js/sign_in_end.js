@@ -4,7 +4,8 @@
 import { again, mine } from "./begun.js";
 import { ofFault } from "./bridge.js";
 import { el } from "./dom.js";
-import { visible } from "./names.js";
+import { owner, visible } from "./names.js";
+import { moved } from "./notices.js";
 import { button, facts, troubleAt, troubleBox } from "./parts.js";
 import { back } from "./router.js";
 import { forget, state } from "./store.js";
@@ -62,6 +63,12 @@ export function failed(signIn) {
         closeButton,
       ),
     );
+  }
+  const [older, newer] = [step.error.data.detail?.["old"], step.error.data.detail?.["new"]];
+  if (error.code === "issuer_changed" && account && typeof older === "string" && typeof newer === "string") {
+    const move = () => again(signIn, { account: account.id, issuer_change: "accept" });
+    const moveButton = button(t.needs.moveTo(owner(newer)), move, { busy: `again/${id}` });
+    return moved(older, newer, [moveButton, closeButton], `again/${id}`);
   }
   const cancelled = error.code === "sign_in_cancelled";
   const retry = params && !params.client_id ? params : account ? { account: account.id } : { url: signIn.server };

@@ -243,6 +243,11 @@ function event(event) {
     case "approvals_changed":
       approvals();
       break;
+    case "hand_out_changed":
+      if (state.status) state.status = { ...state.status, paused: event.paused };
+      // when each account is renewed next is another time now
+      load();
+      break;
     case "missed":
       load();
       break;

@@ -123,17 +123,36 @@ mod system {
     }
 }
 
-/// Not read: taking it out of an executable needs the whole of Windows' drawing.
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
-mod system {
-    pub(super) fn picture(_: &std::path::Path) -> Option<Vec<u8>> {
-        None
-    }
+#[cfg(windows)]
+#[path = "icon/windows.rs"]
+mod system;
+
+/// Red, green, blue and alpha, from blue, green, red and alpha and the shape of an icon. One from before there was alpha has
+/// none at all: then what the shape leaves dark is seen.
+#[cfg(any(windows, test))]
+fn rgba(colour: &[u8], shape: &[u8]) -> Vec<u8> {
+    let has_alpha = colour.chunks_exact(4).any(|pixel| pixel[3] != 0);
+    let pixels = colour.chunks_exact(4).zip(shape.chunks_exact(4));
+    let seen = |pixel: &[u8], shape: &[u8]| match has_alpha {
+        true => pixel[3],
+        false if shape[0] == 0 => 255,
+        false => 0,
+    };
+    pixels.flat_map(|(pixel, shape)| [pixel[2], pixel[1], pixel[0], seen(pixel, shape)]).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_icon_is_as_seen_as_it_says_or_as_its_shape_is() {
+        let (dark, light) = ([0, 0, 0, 0], [255, 255, 255, 0]);
+        let with_alpha = [[1, 2, 3, 0], [4, 5, 6, 128]].concat();
+        assert_eq!(rgba(&with_alpha, &[dark, dark].concat()), [3, 2, 1, 0, 6, 5, 4, 128]);
+        let without = [[1, 2, 3, 0], [4, 5, 6, 0]].concat();
+        assert_eq!(rgba(&without, &[dark, light].concat()), [3, 2, 1, 255, 6, 5, 4, 0]);
+    }
 
     #[test]
     fn rfc_4648_test_vectors() {

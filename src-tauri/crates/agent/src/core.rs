@@ -71,6 +71,8 @@ pub enum Event {
     },
     /// A sign-in is about to end; said once.
     Ends(AccountId),
+    /// Hand-out and rotation were paused, or go on; ask which.
+    HandOut,
     /// The schedule has rotated an account's tokens.
     Rotated {
         /// Which.
@@ -275,7 +277,9 @@ impl Core {
 
     /// Stops or resumes rotation by schedule. Callers are served all the same.
     pub fn pause(&self, paused: bool) {
-        self.0.paused.store(paused, Ordering::Relaxed);
+        if self.0.paused.swap(paused, Ordering::Relaxed) != paused {
+            self.0.tell(Event::HandOut);
+        }
         self.0.wake.notify_one();
     }
 

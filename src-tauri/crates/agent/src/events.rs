@@ -49,6 +49,7 @@ pub async fn forward(doors: Arc<Doors>, notes: Sender<Box<Notification>>, to: Au
                     let account = show::account(core, &id);
                     account.map(|account| Event::SignInEnds { account: Box::new(account) }).into_iter().collect()
                 }
+                Ok(CoreEvent::HandOut) => vec![Event::HandOutChanged { paused: core.paused() }],
                 Ok(
                     CoreEvent::SignedOut(_)
                     | CoreEvent::Revoked(_)

@@ -43,6 +43,7 @@ pub mod http;
 pub mod id;
 mod index;
 mod keep;
+mod ledger;
 mod queue;
 pub mod receipt;
 pub mod refresh;

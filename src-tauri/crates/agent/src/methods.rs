@@ -33,7 +33,7 @@ use mcp_login_oauth::{
 };
 use mcp_login_vault::{Error as VaultError, Kind as VaultKind};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -119,7 +119,7 @@ impl Peer {
     /// The subject, with who signed it where the system says.
     pub async fn recognised(&self) -> Option<Subject> {
         let subject = self.subject.clone()?;
-        let signed = self.signed.get_or_init(|| signed(subject.clone())).await.clone();
+        let signed = self.signed.get_or_init(|| signed(self.provenance.clone())).await.clone();
         let Some(provenance::Signed { signer, signature }) = signed else { return Some(subject) };
         Some(Subject { face: api::Subject { signer: Some(signer), ..subject.face }, signature, ..subject })
     }
@@ -138,13 +138,9 @@ impl Peer {
 }
 
 /// Reads a whole file where systems have signatures, so not on the one thread that serves everybody.
-async fn signed(subject: Subject) -> Option<provenance::Signed> {
-    let (pid, started) = subject.process;
-    if cfg!(target_os = "linux") {
-        return None;
-    }
-    let look = move || provenance::signed(pid, started, Path::new(&subject.face.program));
-    tokio::task::spawn_blocking(look).await.ok().flatten()
+async fn signed(provenance: Option<Arc<Provenance>>) -> Option<provenance::Signed> {
+    let provenance = provenance.filter(|_| !cfg!(target_os = "linux"))?;
+    tokio::task::spawn_blocking(move || provenance.signed()).await.ok().flatten()
 }
 
 /// Which of the programs that were installed with this agent a caller is.

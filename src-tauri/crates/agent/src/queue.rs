@@ -2,11 +2,10 @@
 //! directory; both outlive restarts. An entry goes when the issuer has answered for good, or after 30 days.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mcp_login_vault::{ExposeSecret as _, Key, Kind as VaultKind, fault};
-use tokio::sync::Mutex;
 
 use crate::accounts::{PendingRevocation, Registration, RevocationsFile, SeenActive};
 use crate::clock::Moment;
@@ -14,6 +13,7 @@ use crate::core::{Event, Inner};
 use crate::disk::StateFile;
 use crate::failure::Failure;
 use crate::id::{RegistrationId, RevocationId};
+use crate::ledger::Ledger;
 use crate::receipt::{self, Credential, Outcome, Receipt, ReceiptLine};
 use crate::revocation::Material;
 
@@ -36,21 +36,20 @@ const AT_ONCE: usize = 4;
 
 /// The index.
 pub(crate) struct Revocations {
-    file: Mutex<StateFile>,
-    now: RwLock<RevocationsFile>,
+    ledger: Ledger<RevocationsFile>,
     /// Boot-time clock of the next try; none means at once (after a restart).
-    next: StdMutex<BTreeMap<RevocationId, Duration>>,
+    next: Mutex<BTreeMap<RevocationId, Duration>>,
     /// The same for the registrations that are leaving, by their issuer, with how often it was tried.
-    registrations_next: StdMutex<BTreeMap<String, (u32, Duration)>>,
+    registrations_next: Mutex<BTreeMap<String, (u32, Duration)>>,
     /// The issuers that are being asked.
-    asked: Arc<StdMutex<BTreeSet<String>>>,
+    asked: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// The right to ask one issuer about what is queued: one attempt at a time for each, so that one that hangs holds up its own
 /// entries and nobody else's.
 struct IssuersTurn {
     issuer: String,
-    asked: Arc<StdMutex<BTreeSet<String>>>,
+    asked: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Drop for IssuersTurn {
@@ -62,10 +61,9 @@ impl Drop for IssuersTurn {
 impl Revocations {
     pub(crate) fn new(file: StateFile, now: RevocationsFile) -> Self {
         Self {
-            file: Mutex::new(file),
-            now: RwLock::new(now),
-            next: StdMutex::default(),
-            registrations_next: StdMutex::default(),
+            ledger: Ledger::new(file, now),
+            next: Mutex::default(),
+            registrations_next: Mutex::default(),
             asked: Arc::default(),
         }
     }
@@ -78,15 +76,11 @@ impl Revocations {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.read(|now| now.revocations.len())
-    }
-
-    fn read<T>(&self, look: impl FnOnce(&RevocationsFile) -> T) -> T {
-        look(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+        self.ledger.read(|now| now.revocations.len())
     }
 
     pub(crate) fn needs(&self, registration: &RegistrationId) -> bool {
-        self.read(|now| now.revocations.iter().any(|entry| entry.registration == *registration))
+        self.ledger.read(|now| now.revocations.iter().any(|entry| entry.registration == *registration))
     }
 
     /// When this issuer's registrations that are leaving are to be deleted.
@@ -110,7 +104,7 @@ impl Revocations {
     /// When the next entry is due; `None`: never.
     fn due(&self, now: Moment) -> Option<Duration> {
         let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        self.read(|file| {
+        self.ledger.read(|file| {
             let wait = |entry: &PendingRevocation| {
                 next.get(&entry.id).map_or(Duration::ZERO, |at| at.saturating_sub(now.boot))
             };
@@ -120,7 +114,7 @@ impl Revocations {
 
     fn due_entries(&self, now: Moment) -> Vec<PendingRevocation> {
         let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        self.read(|file| {
+        self.ledger.read(|file| {
             let is_due = |entry: &&PendingRevocation| next.get(&entry.id).is_none_or(|at| *at <= now.boot);
             file.revocations.iter().filter(is_due).cloned().collect()
         })
@@ -134,17 +128,6 @@ impl Revocations {
     pub(crate) fn hasten(&self, id: &RevocationId) {
         self.next.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
-
-    async fn edit(&self, change: impl FnOnce(&mut RevocationsFile)) -> Result<(), Failure> {
-        let file = self.file.lock().await;
-        let mut next = self.read(Clone::clone);
-        change(&mut next);
-        let stored = next.clone();
-        let path = file.clone();
-        tokio::task::spawn_blocking(move || path.store(&stored)).await.map_err(|_| Failure::Broken)??;
-        *self.now.write().unwrap_or_else(PoisonError::into_inner) = next;
-        Ok(())
-    }
 }
 
 impl Inner {
@@ -154,6 +137,7 @@ impl Inner {
         // Whoever enqueues also makes the first attempt; the queue leaves it alone meanwhile.
         self.revocations.postpone(&entry.id, self.clock.now().boot + PATIENCE + FIRST_WAIT);
         self.revocations
+            .ledger
             .edit(|file| {
                 file.revocations.retain(|other| other.id != entry.id);
                 file.revocations.push(entry);
@@ -167,7 +151,7 @@ impl Inner {
     /// The issuer has answered for good: secret first, then the index.
     pub(crate) async fn dequeue(&self, id: &RevocationId) -> Result<(), Failure> {
         self.keep.delete(&Key::Revocation(id.clone())).await?;
-        self.revocations.edit(|file| file.revocations.retain(|entry| entry.id != *id)).await?;
+        self.revocations.ledger.edit(|file| file.revocations.retain(|entry| entry.id != *id)).await?;
         self.revocations.hasten(id); // its wait means nothing any more
         Ok(())
     }
@@ -247,7 +231,7 @@ impl Inner {
     /// The first attempt has not done it. What it learned serves the next one as proof.
     pub(crate) async fn leave_to_queue(&self, id: &RevocationId, wait: Duration, seen: SeenActive) {
         if seen != SeenActive::default() {
-            let noted = self.revocations.edit(|file| {
+            let noted = self.revocations.ledger.edit(|file| {
                 for entry in file.revocations.iter_mut().filter(|entry| entry.id == *id) {
                     entry.seen_active = seen;
                 }
@@ -292,6 +276,7 @@ impl Inner {
         let given_up = now.saturating_sub(entry.since) > LONGEST.as_secs();
         if !attempt.is_final() && !given_up {
             self.revocations
+                .ledger
                 .edit(|file| {
                     for other in file.revocations.iter_mut().filter(|other| other.id == entry.id) {
                         other.attempts = other.attempts.saturating_add(1);

@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcp_login_oauth::client_auth::{AuthMethod, Client};
 use mcp_login_oauth::{ClientId, ClientSecret};
 use mcp_login_vault::{ExposeSecret as _, Key};
 use secrecy::SecretString;
-use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use crate::accounts::{Accepted, RedirectKind, Registration, RegistrationsFile, Standing};
@@ -17,6 +16,7 @@ use crate::disk::StateFile;
 use crate::failure::Failure;
 use crate::id::{self, RegistrationId};
 use crate::keep::Keep;
+use crate::ledger::Ledger;
 
 /// Secrets of a registration.
 #[derive(Clone, Debug, Default)]
@@ -33,9 +33,8 @@ pub struct Registrations(Arc<Shelf>);
 
 struct Shelf {
     keep: Keep,
-    file: Mutex<StateFile>,
-    now: RwLock<RegistrationsFile>,
-    users: StdMutex<Users>,
+    ledger: Ledger<RegistrationsFile>,
+    users: Mutex<Users>,
 }
 
 /// Who keeps a registration from being deleted, and which are past that. An account does too, once it is there; until then
@@ -76,12 +75,7 @@ impl Registrations {
         for registration in now.registrations.iter_mut().filter(|r| r.standing == Standing::Begun) {
             registration.standing = Standing::Leaving;
         }
-        Self(Arc::new(Shelf {
-            keep,
-            file: Mutex::new(file),
-            now: RwLock::new(now),
-            users: StdMutex::default(),
-        }))
+        Self(Arc::new(Shelf { keep, ledger: Ledger::new(file, now), users: Mutex::default() }))
     }
 
     /// An identifier for a new record.
@@ -275,17 +269,10 @@ impl Registrations {
     }
 
     fn read<T>(&self, look: impl FnOnce(&RegistrationsFile) -> T) -> T {
-        look(&self.0.now.read().unwrap_or_else(PoisonError::into_inner))
+        self.0.ledger.read(look)
     }
 
     async fn edit(&self, change: impl FnOnce(&mut RegistrationsFile)) -> Result<(), Failure> {
-        let file = self.0.file.lock().await;
-        let mut next = self.read(Clone::clone);
-        change(&mut next);
-        let stored = next.clone();
-        let path = file.clone();
-        tokio::task::spawn_blocking(move || path.store(&stored)).await.map_err(|_| Failure::Broken)??;
-        *self.0.now.write().unwrap_or_else(PoisonError::into_inner) = next;
-        Ok(())
+        self.0.ledger.edit(change).await
     }
 }

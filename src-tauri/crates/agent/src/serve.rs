@@ -193,16 +193,12 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, line: &Line) -> io::Result<
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::approvals::{Approvals, Subject};
-    use crate::audit::Audit;
+    use crate::approvals::Subject;
     use crate::config::ApprovalsChoice;
     use crate::consent::{BesideAgent, Consent};
-    use crate::http::Wire;
-    use crate::login::{Parts, Settings, SignIns};
     use crate::methods::Command;
-    use crate::scheme::Opener;
     use crate::session::Session;
-    use crate::testing::{Carried, House};
+    use crate::testing::House;
     use mcp_login_ipc::api::{self, SubjectKind};
     use serde_json::Value;
     use tokio::io::{AsyncBufReadExt as _, BufReader, DuplexStream};
@@ -214,33 +210,9 @@ mod tests {
 
     async fn line(choice: ApprovalsChoice) -> Line {
         let house = House::new().await;
-        let audit = Audit::open(house.dir.path()).unwrap();
-        let config = house.dir.path().join("config");
-        let paths = mcp_login_ipc::Paths::under(house.dir.path()).unwrap();
-        let parts = Parts {
-            core: house.core.clone(),
-            http: Wire::new(Carried(house.script.clone())),
-            settings: Arc::new(Settings::new(config.clone(), crate::config::Config::default())),
-            clock: house.clock.clone(),
-            opener: Arc::new(|| Opener::None),
-            audit: audit.clone(),
-        };
-        let doors = Doors {
-            core: house.core.clone(),
-            sign_ins: SignIns::new(parts),
-            approvals: Approvals::open(&house.dir.path().join("data"), &config).unwrap(),
-            audit,
-            clock: house.clock.clone(),
-            paths,
-            choice,
-            consent: Consent::new(BesideAgent::new(house.dir.path()), Session::default()),
-            wanted: watch::channel(0).0,
-            started_at: 0,
-            instance: "test".into(),
-            stop: watch::channel(false).0,
-            examinations: Arc::new(tokio::sync::Semaphore::new(0)),
-        };
-        Line { house, doors: Arc::new(doors) }
+        let consent = Consent::new(BesideAgent::new(house.dir.path()), Session::default());
+        let doors = house.doors(choice, consent);
+        Line { house, doors }
     }
 
     impl Line {

@@ -373,7 +373,7 @@ async fn follow_core(doors: Arc<Doors>) {
             }
             Ok(Event::SignedOut(receipt)) => (AuditAction::SignOut, receipt),
             Ok(Event::Revoked(receipt)) => (AuditAction::Revocation, receipt),
-            Ok(Event::Account(_) | Event::Ends(_)) | Err(RecvError::Lagged(_)) => continue,
+            Ok(Event::Account(_) | Event::Ends(_) | Event::HandOut) | Err(RecvError::Lagged(_)) => continue,
             Err(RecvError::Closed) => return,
         };
         let failed = receipt.lines.iter().find(|line| line.outcome == Outcome::Failed);

@@ -16,15 +16,23 @@ use mcp_login_oauth::token::{Rotation, TokenSet as Granted};
 use mcp_login_oauth::values::{Issuer, ScopeSet, ServerUrl};
 use mcp_login_oauth::{AccessToken, RefreshToken, endpoint::Endpoint, error::EndpointName};
 use mcp_login_vault::{Error, Items, Kind, Memory, PlatformFailure, SecretSlice, Vault, Written};
+use tokio::sync::watch;
 
 use crate::accounts::{Account, Network, RedirectKind, Registration, Standing, Storing};
 use crate::adopt::NewSignIn;
+use crate::approvals::Approvals;
+use crate::audit::Audit;
 use crate::clock::Clock as _;
 use crate::clock::testing::Manual;
+use crate::config::{ApprovalsChoice, Config};
+use crate::consent::Consent;
 use crate::core::{Core, Options};
 use crate::http::Wire;
 use crate::id::{AccountId, RegistrationId};
+use crate::login::{Parts, Settings, SignIns};
+use crate::methods::Doors;
 use crate::registrations::RegistrationSecrets;
+use crate::scheme::Opener;
 
 pub(crate) fn metadata(issuer: &str) -> ServerMetadata {
     let endpoint = |path: &str, name| Endpoint::parse(&format!("{issuer}{path}"), name).expect("fixture");
@@ -284,6 +292,35 @@ impl House {
     /// Whole hours since the test began.
     pub(crate) fn clock_hours(&self) -> u64 {
         self.clock.now().boot.as_secs() / 3_600
+    }
+
+    /// What stands behind the methods, over this core.
+    pub(crate) fn doors(&self, choice: ApprovalsChoice, consent: Consent) -> Arc<Doors> {
+        let audit = Audit::open(self.dir.path()).unwrap();
+        let config = self.dir.path().join("config");
+        let parts = Parts {
+            core: self.core.clone(),
+            http: Wire::new(Carried(self.script.clone())),
+            settings: Arc::new(Settings::new(config.clone(), Config::default())),
+            clock: self.clock.clone(),
+            opener: Arc::new(|| Opener::None),
+            audit: audit.clone(),
+        };
+        Arc::new(Doors {
+            core: self.core.clone(),
+            sign_ins: SignIns::new(parts),
+            approvals: Approvals::open(&self.dir.path().join("data"), &config).unwrap(),
+            audit,
+            clock: self.clock.clone(),
+            paths: mcp_login_ipc::Paths::under(self.dir.path()).unwrap(),
+            choice,
+            consent,
+            wanted: watch::channel(0).0,
+            started_at: 0,
+            instance: "test".to_owned(),
+            examinations: Arc::new(tokio::sync::Semaphore::new(0)),
+            stop: watch::channel(false).0,
+        })
     }
 
     pub(crate) fn new_sign_in(

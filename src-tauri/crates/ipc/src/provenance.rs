@@ -170,27 +170,6 @@ impl Signed {
     }
 }
 
-/// Who signed what this process runs; nothing where the system does not say. May take a while (it reads the whole file):
-/// for questions to a person, not for every caller.
-#[must_use]
-pub fn signed(pid: u32, started: u64, program: &Path) -> Option<Signed> {
-    #[cfg(target_os = "linux")]
-    {
-        let _ = (pid, started, program);
-        None
-    }
-    #[cfg(target_os = "macos")]
-    {
-        let _ = program;
-        // Another process may have the number by now.
-        code_signature::of_process(pid).filter(|_| lives(pid, started))
-    }
-    #[cfg(windows)]
-    {
-        authenticode::of_file(program).filter(|_| lives(pid, started))
-    }
-}
-
 impl Process {
     /// Whether it still runs, and runs the same file.
     #[must_use]
@@ -230,6 +209,9 @@ pub struct Provenance {
     strength: Strength,
     /// Whom approvals are for: a place in `chain`.
     subject: usize,
+    /// The caller, as the kernel names it for code signing.
+    #[cfg(target_os = "macos")]
+    token: Option<macos::AuditToken>,
 }
 
 impl Provenance {
@@ -251,7 +233,46 @@ impl Provenance {
         chain.truncate(
             chain.iter().position(|process| process.kind == Kind::Program).map_or(chain.len(), |at| at + 1),
         );
-        Some(Self { chain, strength, subject })
+        Some(Self {
+            chain,
+            strength,
+            subject,
+            #[cfg(target_os = "macos")]
+            token: None,
+        })
+    }
+
+    /// With the caller's token.
+    #[cfg(target_os = "macos")]
+    fn named_by(self, token: macos::AuditToken) -> Self {
+        Self { token: Some(token), ..self }
+    }
+
+    /// Who signed what the subject runs; nothing where the system does not say. May take a while (it reads the whole file):
+    /// for questions to a person, not for every caller.
+    #[must_use]
+    pub fn signed(&self) -> Option<Signed> {
+        #[cfg(target_os = "linux")]
+        {
+            None
+        }
+        #[cfg(target_os = "macos")]
+        {
+            let subject = self.subject();
+            match self.token.filter(|_| self.subject == 0) {
+                // It names this very process, and no other that has the number by now.
+                Some(token) => code_signature::of_token(token),
+                // An ancestor is known by its number only.
+                None => {
+                    code_signature::of_process(subject.pid).filter(|_| lives(subject.pid, subject.started))
+                }
+            }
+        }
+        #[cfg(windows)]
+        {
+            let subject = self.subject();
+            authenticode::of_file(&subject.program).filter(|_| lives(subject.pid, subject.started))
+        }
     }
 
     /// Whom approvals are for: the first ancestor that is not ours, not a shell, not an interpreter. When there is none

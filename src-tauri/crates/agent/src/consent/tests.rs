@@ -3,11 +3,8 @@ use super::*;
 use crate::approvals::FileIdentity;
 use crate::approvals::Subject;
 use crate::config::ApprovalsChoice;
-use crate::http::Wire;
-use crate::login::{Parts, Settings, SignIns};
 use crate::methods::Command;
-use crate::scheme::Opener;
-use crate::testing::{Carried, House};
+use crate::testing::House;
 use mcp_login_ipc::api;
 use mcp_login_ipc::envelope::{Id, Incoming};
 use serde_json::{Value, json};
@@ -15,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// A window that the test plays: each start hands it the other end of the link.
 struct Stage(mpsc::UnboundedSender<DuplexStream>);
@@ -42,33 +39,9 @@ async fn play() -> Play {
     let house = House::new().await;
     house.sign_in("work", Some(100_000)).await;
     let (opened, windows) = mpsc::unbounded_channel();
-    let audit = audit::Audit::open(house.dir.path()).unwrap();
-    let config = house.dir.path().join("config");
-    let parts = Parts {
-        core: house.core.clone(),
-        http: Wire::new(Carried(house.script.clone())),
-        settings: Arc::new(Settings::new(config.clone(), crate::config::Config::default())),
-        clock: house.clock.clone(),
-        opener: Arc::new(|| Opener::None),
-        audit: audit.clone(),
-    };
     let session = Session::of(|name| (name == "DISPLAY").then(|| ":7".to_owned()));
-    let doors = Doors {
-        core: house.core.clone(),
-        sign_ins: SignIns::new(parts),
-        approvals: Approvals::open(&house.dir.path().join("data"), &config).unwrap(),
-        audit,
-        clock: house.clock.clone(),
-        paths: mcp_login_ipc::Paths::under(house.dir.path()).unwrap(),
-        choice: ApprovalsChoice::Window,
-        consent: Consent::new(Stage(opened), session),
-        wanted: watch::channel(0).0,
-        started_at: 0,
-        instance: "test".into(),
-        stop: watch::channel(false).0,
-        examinations: Arc::new(tokio::sync::Semaphore::new(0)),
-    };
-    Play { doors: Arc::new(doors), windows, _house: house }
+    let doors = house.doors(ApprovalsChoice::Window, Consent::new(Stage(opened), session));
+    Play { doors, windows, _house: house }
 }
 
 fn program(name: &str) -> Subject {

@@ -41,6 +41,11 @@ pub enum Event {
         /// Which.
         account: Box<Account>,
     },
+    /// Hand-out and rotation were paused, or go on: everybody hears of it, whoever did it.
+    HandOutChanged {
+        /// Whether they stand still now.
+        paused: bool,
+    },
     /// Somebody wants to see the app's window: it was started a second time.
     WindowWanted,
     /// The agent ends: this is the last line.

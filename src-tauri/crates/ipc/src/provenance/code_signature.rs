@@ -6,12 +6,14 @@
 
 use core_foundation::array::CFArray;
 use core_foundation::base::{CFType, TCFType as _};
+use core_foundation::data::CFData;
 use core_foundation::dictionary::{CFDictionary, CFDictionaryRef};
 use core_foundation::string::{CFString, CFStringRef};
 use security_framework::certificate::SecCertificate;
 use security_framework::os::macos::code_signing::{Flags, GuestAttributes, SecCode, SecRequirement};
 
 use super::Signed;
+use super::macos::AuditToken;
 use crate::api::{Signer, Trust};
 
 /// "Apple has issued the certificate": Developer ID, the App Store, or Apple itself.
@@ -37,7 +39,19 @@ unsafe extern "C" {
 pub(super) fn of_process(pid: u32) -> Option<Signed> {
     let mut attributes = GuestAttributes::new();
     attributes.set_pid(libc::pid_t::try_from(pid).ok()?);
-    let code = SecCode::copy_guest_with_attribues(None, &attributes, Flags::NONE).ok()?;
+    of_guest(&attributes)
+}
+
+/// The same for the process that the kernel named; nothing when that one is gone, whoever has its number.
+pub(super) fn of_token(token: AuditToken) -> Option<Signed> {
+    let token = CFData::from_buffer(&token.bytes());
+    let mut attributes = GuestAttributes::new();
+    attributes.set_audit_token(token.as_concrete_TypeRef());
+    of_guest(&attributes)
+}
+
+fn of_guest(attributes: &GuestAttributes) -> Option<Signed> {
+    let code = SecCode::copy_guest_with_attribues(None, attributes, Flags::NONE).ok()?;
     let apple: SecRequirement = APPLE.parse().ok()?;
     match code.check_validity(Flags::NONE, &apple) {
         Ok(()) => verified(&code),

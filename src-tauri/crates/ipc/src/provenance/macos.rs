@@ -15,8 +15,8 @@ use super::{Denied, FileIdentity, Kind, MAX_CHAIN, Ours, Process, Provenance, St
 
 /// `audit_token_t` of `mach/message.h`.
 #[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct AuditToken {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct AuditToken {
     value: [u32; 8],
 }
 
@@ -29,6 +29,11 @@ impl AuditToken {
     /// `audit_token_to_pid`.
     fn pid(self) -> u32 {
         self.value[5]
+    }
+
+    /// As it lies in memory, which is how code signing wants it (`kSecGuestAttributeAudit`).
+    pub(super) fn bytes(self) -> Vec<u8> {
+        self.value.iter().flat_map(|word| word.to_ne_bytes()).collect()
     }
 }
 
@@ -94,7 +99,7 @@ impl Looker {
             Ok(after) if after.started == chain[0].started => {}
             _ => return Err(Denied::Gone),
         }
-        Provenance::new(chain, strength).map(Arc::new).ok_or(Denied::Gone)
+        Provenance::new(chain, strength).map(|who| Arc::new(who.named_by(token))).ok_or(Denied::Gone)
     }
 
     fn process(&self, pid: u32, started: u64, program: PathBuf) -> io::Result<Process> {
