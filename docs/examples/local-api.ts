@@ -91,6 +91,13 @@ type ConsentWindow = "there" | "missing";
 /** Whether the agent knows where to open a window. */
 type Display = "known" | "unknown";
 
+/** What the administrator of this computer set; it goes over the settings. */
+interface ManagedView {
+  keys?: string[];
+  mistake?: string;
+  place: string;
+}
+
 /** Where things lie. */
 interface PathsView {
   config: string;
@@ -127,6 +134,7 @@ interface AgentStatus {
   approvals: ApprovalsMode;
   consent_window: ConsentWindow;
   display: Display;
+  managed?: ManagedView;
   paths: PathsView;
   paused: boolean;
   pid: number;

@@ -101,6 +101,8 @@ export type AgentStatus = {
   consent_window: ConsentWindow;
   /** Whether a window can be opened. */
   display: Display;
+  /** What the administrator of this computer set; none when nothing is. */
+  managed?: ManagedView;
   /** Where things lie. */
   paths: PathsView;
   /** Rotation and hand-out are paused. */
@@ -552,6 +554,16 @@ export type IssuerChange = {
 
 /** Whether the person agreed to a new issuer. */
 export type IssuerChangeChoice = "accept";
+
+/** What the administrator of this computer set; it goes over the settings. */
+export type ManagedView = {
+  /** What is set. */
+  keys?: string[];
+  /** What is wrong with it: nobody signs in until it is mended. */
+  mistake?: string;
+  /** Where it was read. */
+  place: string;
+};
 
 /** What came of it. */
 export type Outcome = "confirmed" | "accepted" | "queued" | "not_offered" | "failed" | "none";

@@ -8,6 +8,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::accounts::RedirectKind;
+use crate::managed::Managed;
 use mcp_login_oauth::client_auth::AuthMethod;
 use mcp_login_oauth::endpoint::Endpoint;
 use mcp_login_oauth::error::EndpointName;
@@ -112,6 +113,8 @@ pub struct Config {
     pub servers: BTreeMap<String, ServerSettings>,
     /// `[[profile]]`, before those that come with the program.
     pub profiles: Profiles,
+    /// What the computer's administrator set; it has gone over the rest already. Never in the file.
+    pub managed: Managed,
 }
 
 impl Default for Config {
@@ -126,6 +129,7 @@ impl Default for Config {
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
             profiles: Profiles::builtin(),
+            managed: Managed::default(),
         }
     }
 }

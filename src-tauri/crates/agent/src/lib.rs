@@ -16,6 +16,7 @@ pub mod listener;
 pub mod lock;
 pub mod log;
 pub mod login;
+pub mod managed;
 pub mod methods;
 pub mod policy;
 pub mod registration;

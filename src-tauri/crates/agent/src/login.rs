@@ -31,6 +31,7 @@ use crate::core::Core;
 use crate::http::Wire;
 use crate::id::AccountId;
 use crate::landing::Landing;
+use crate::managed::{Managed, Source};
 use crate::receipt::Receipt;
 use crate::registration::RedirectWish;
 use crate::scheme::Opener;
@@ -114,24 +115,32 @@ pub struct Start {
 #[derive(Debug)]
 pub struct Settings {
     config_dir: PathBuf,
+    managed: Source,
     last: Mutex<Arc<Config>>,
 }
 
 impl Settings {
     /// Beginning with what was read at the start.
     #[must_use]
-    pub fn new(config_dir: PathBuf, config: Config) -> Self {
-        Self { config_dir, last: Mutex::new(Arc::new(config)) }
+    pub fn new(config_dir: PathBuf, managed: Source, config: Config) -> Self {
+        Self { config_dir, managed, last: Mutex::new(Arc::new(config)) }
+    }
+
+    /// As they were when they were read last. Takes no time.
+    #[must_use]
+    pub fn last(&self) -> Arc<Config> {
+        self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// As they are now.
     #[must_use]
     pub fn read(&self) -> Arc<Config> {
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match Config::load(&self.config_dir) {
-            Ok(config) => *last = Arc::new(config),
-            Err(mistake) => tracing::warn!(%mistake, "the settings have a mistake; the former ones go on"),
-        }
+        let config = Config::load(&self.config_dir).unwrap_or_else(|mistake| {
+            tracing::warn!(%mistake, "the settings have a mistake; the former ones go on");
+            (**last).clone()
+        });
+        *last = Arc::new(Managed::read(&self.managed).over(config));
         last.clone()
     }
 }

@@ -359,6 +359,14 @@ impl Doors {
             caller: Some(peer.caller.clone()),
             ..audit::entry(self.now().unix(), AuditAction::Token, outcome)
         };
+        // An account from before the policy is no way around it.
+        let managed = &self.sign_ins.parts().settings.last().managed;
+        if let Err(forbidden) = managed.allows_server(&account.server) {
+            let fault = LoginError::from(forbidden).fault();
+            self.write(AuditEntry { code: Some(fault.data.code.clone()), ..line(AuditOutcome::Denied) })
+                .await?;
+            return Err(show::about(fault, &account));
+        }
         let decided = self.approvals.decided(subject, &account, self.now());
         if !matches!(decided, Some(Decision::Allowed(_))) {
             // In a box: who asks for a token every second should not carry what a question needs.
@@ -417,6 +425,7 @@ impl Doors {
             accounts,
             revocations_queued: u32::try_from(self.core.queued()).unwrap_or(u32::MAX),
             approvals: self.mode(),
+            managed: show::managed(&self.sign_ins.parts().settings.last().managed),
             policy_mistake: self.approvals.policy_fault().map(|mistake| mistake.to_string()),
             paths: api::PathsView {
                 config: self.paths.config_dir.display().to_string(),
@@ -640,6 +649,8 @@ impl Doors {
     ) -> Result<api::ExamineStarted, Fault> {
         let server = ServerUrl::parse(&params.url).map_err(|e| LoginError::from(e).fault())?;
         let scopes = scopes(params.scopes, Method::ServerExamine)?;
+        let managed = &self.sign_ins.parts().settings.read().managed;
+        managed.allows_server(&server).map_err(|forbidden| LoginError::from(forbidden).fault())?;
         let seat = self.examinations.clone().try_acquire_owned().map_err(|_| Fault::new(Code::Busy))?;
         let started_at = self.now().unix();
         let entry = AuditEntry {

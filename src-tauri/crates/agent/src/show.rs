@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::faults;
 use crate::id::AccountId;
 use crate::login::{self, LoginError, SignIn, Step};
+use crate::managed::Managed;
 use crate::scheme::Opener;
 use mcp_login_ipc::api;
 use mcp_login_oauth::callback::LIFE_SECONDS;
@@ -166,4 +167,12 @@ pub fn scheme(opener: Opener) -> api::SchemeView {
 #[must_use]
 pub fn about(fault: mcp_login_ipc::Fault, account: &accounts::Account) -> mcp_login_ipc::Fault {
     faults::about(fault, &account.name, account.server.as_str(), account.issuer())
+}
+
+/// What the computer's administrator set; none when nothing is.
+#[must_use]
+pub fn managed(managed: &Managed) -> Option<api::ManagedView> {
+    let place = managed.place.clone()?;
+    let mistake = managed.mistake.as_ref().map(|mistake| mistake.to_string());
+    Some(api::ManagedView { place, keys: managed.keys.clone(), mistake })
 }

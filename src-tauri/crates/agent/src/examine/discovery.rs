@@ -33,6 +33,11 @@ impl Examiner {
         };
         self.steps(&found.trace);
         self.documents(&found);
+        if let Err(forbidden) = self.ground.config.managed.allows_issuer(&found.metadata.issuer) {
+            let refused = Find::RegistrationRefused.found().with("reason", forbidden.to_string());
+            self.notebook.found(Part::Registration, refused);
+            return None;
+        }
         self.metadata(&found.metadata);
         let issuer = found.metadata.issuer.clone();
         let mut client = self.ground.config.client(issuer.as_str()).cloned();

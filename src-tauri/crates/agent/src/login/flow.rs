@@ -48,7 +48,9 @@ pub(super) async fn run(
     // Before anything is asked of anybody: nobody goes to a browser for tokens that could not be kept.
     sign_ins.inner.parts.core.can_keep().await?;
     let place = flow.discover(&mut inbox).await?;
-    let mut wish = match (flow.start.redirect, place.config.redirect) {
+    let required = place.config.managed.redirect;
+    let asked = if required.is_some() { RedirectWish::Auto } else { flow.start.redirect };
+    let mut wish = match (asked, place.config.redirect) {
         (RedirectWish::Auto, RedirectChoice::Scheme) => RedirectWish::Only(RedirectKind::Scheme),
         (RedirectWish::Auto, RedirectChoice::Loopback) => RedirectWish::Only(RedirectKind::Loopback),
         (RedirectWish::Auto, RedirectChoice::Localhost) => RedirectWish::Only(RedirectKind::Localhost),
@@ -63,6 +65,8 @@ pub(super) async fn run(
                 let _ = landed.send(Ok(if done.is_ok() { Landing::Done } else { Landing::NotDone }));
                 return done;
             }
+            // The computer's policy says which way.
+            Home::OtherWay(_) if required.is_some() => stored = Stored::Renew,
             Home::OtherWay(kind) => {
                 stored = if kind == trip.ready.home.kind { Stored::Renew } else { Stored::Use };
                 wish = RedirectWish::Only(kind);
@@ -139,6 +143,7 @@ impl Flow<'_> {
             }
         };
         let Ground { config, set, network, reach } = Ground::of(&parts.settings, &server).await;
+        config.managed.allows_server(&server)?;
         let former = account.as_ref().map(|a| a.metadata.issuer.clone());
         let question = Question {
             server: &server,
@@ -154,6 +159,7 @@ impl Flow<'_> {
             })
             .await?;
         let issuer = &found.metadata.issuer;
+        config.managed.allows_issuer(issuer)?;
         if let (Some(account), Some(former)) = (&account, &former)
             && former != issuer
             && self.start.on_issuer_change == OnIssuerChange::Show
@@ -161,7 +167,9 @@ impl Flow<'_> {
             parts.core.issuer_changed(&account.id, Some(issuer.as_str())).await?;
             return Err(LoginError::IssuerChanged { old: former.clone(), new: issuer.clone() });
         }
-        let client = match self.start.client.clone().or_else(|| config.client(issuer.as_str()).cloned()) {
+        let set_here = config.managed.clients.iter().find(|client| client.issuer.as_ref() == Some(issuer));
+        let named = set_here.or(self.start.client.as_ref()).cloned();
+        let client = match named.or_else(|| config.client(issuer.as_str()).cloned()) {
             Some(client) => Some(client),
             None => account.as_ref().and_then(|account| self.brought(account, issuer)),
         };

@@ -224,8 +224,8 @@ mod tests {
         assert_eq!(
             said,
             "! Authorization  RFC 6749 §4.1; RFC 7636; RFC 8707; RFC 9207\n  Comes back by  127.0.0.1\n  \
-             ! The authorization endpoint takes the registered port of a loopback redirect, and answers 400\n    \
-             to another. [loopback_port_fixed, RFC 8252 §7.3]\n    \
+             ! The authorization endpoint takes the registered port of a loopback redirect, and answers 400 to\n    \
+             another. [loopback_port_fixed, RFC 8252 §7.3]\n    \
              Compare loopback redirects without their port: a client takes the port that is free."
         );
     }
