@@ -15,15 +15,23 @@ const COMMANDS: &[&str] = &[
     "open_path",
     "start_agent",
     "take_scheme",
+    "install_command",
     "registrable_domain",
     "quit",
+    "clients",
+    "plan_connect",
+    "plan_disconnect",
+    "plan_setup",
+    "plan_undo",
+    "make_change",
     "consent_questions",
     "consent_decide",
 ];
 
 fn main() {
     let manifest = tauri_build::AppManifest::new().commands(COMMANDS);
-    let attributes = tauri_build::Attributes::new().app_manifest(manifest);
+    let windows = tauri_build::WindowsAttributes::new().app_manifest(include_str!("windows/app.manifest"));
+    let attributes = tauri_build::Attributes::new().app_manifest(manifest).windows_attributes(windows);
     if let Err(error) = tauri_build::try_build(attributes) {
         println!("cargo::error={error:#}");
         std::process::exit(1);

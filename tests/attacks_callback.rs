@@ -1,7 +1,7 @@
 //! Callbacks that belong to nobody, or are not to be believed, through all three doors: the loopback listener, an address
 //! pasted into the waiting command, and `mcp-login callback`. Each time nothing changes, nothing of what was sent comes
 //! back, the audit log has a line, and afterwards the person's own sign-in completes.
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -245,8 +245,9 @@ fn through_the_callback_command() {
     let real = Person::named("alice").allow(&sign_in.address());
     let forgeries = forgeries(&real, &stranger);
     for (index, forgery) in forgeries.iter().enumerate() {
-        // As the desktop starts it, and as a person pipes it in.
-        let said = if index % 2 == 0 {
+        // As the desktop starts it, and as a person pipes it in. The shell of Windows hands over 2 KiB at most.
+        let too_long_to_be_started_with = cfg!(windows) && forgery.url.len() > 2_048;
+        let said = if index % 2 == 0 && !too_long_to_be_started_with {
             home.run(&["callback", &forgery.url, "--json"])
         } else {
             home.run_with_input(&["callback", "-", "--json"], &forgery.url)

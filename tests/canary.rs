@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use mcp_login_tests::{Home, Person, Said, Sandbox, Session, wait};
+use mcp_login_tests::{Home, McpClient, Person, SETTINGS, Said, Sandbox, Session, raw, wait};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -312,6 +312,54 @@ fn live(home: &Home, sandbox: &Sandbox, secrets: &mut Secrets) -> Heard {
     heard
 }
 
+/// MCP clients: one over the proxy, with a refused token and a server in trouble on the way, and one at the HTTP door with a key.
+fn carry(home: &Home, sandbox: &Sandbox, secrets: &mut Secrets, heard: &mut Heard) {
+    let mut client = McpClient::proxy(home, "work");
+    client.initialize();
+    client.echo("with the first token");
+    sandbox.expire("access");
+    client.echo("with the second");
+    sandbox.fault("status", "mcp:500");
+    client.refused("tools/call", json!({"name": "echo", "arguments": {"text": "no"}}));
+    sandbox.heal("status");
+    sandbox.fault("drop", "mcp");
+    client.refused("tools/call", json!({"name": "echo", "arguments": {"text": "no"}}));
+    sandbox.heal("drop");
+    heard.0.push(("what the proxy gave its client".to_owned(), client.heard().to_owned()));
+    let (status, stderr) = client.close();
+    assert!(status.success(), "{stderr}");
+    heard.0.push(("what the proxy said beside it".to_owned(), stderr));
+
+    heard.keep(home.run(&["door", "on", "--json"])).ok();
+    let made = home.run(&["door", "key", "work", "--client", "canary", "--json"]).ok().json();
+    let key = made["key"].as_str().expect("a key").to_owned();
+    secrets.know("a key of the door", &key);
+    let url: url::Url = made["made"]["url"].as_str().expect("an address").parse().expect("a URL");
+    let port = url.port().expect("a port");
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let mut knock = |bearer: &str| {
+        let request = format!(
+            "POST {} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {bearer}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            url.path(),
+            body.len()
+        );
+        let answer = raw::tcp(([127, 0, 0, 1], port).into(), request.as_bytes()).expect("the door is open");
+        heard.0.push(("what the door answered".to_owned(), answer.clone()));
+        answer
+    };
+    assert!(knock(&key).contains("not_approved"));
+    let pending = home.run(&["approvals", "--json"]).ok().json()["pending"][0]["id"].clone();
+    let pending = pending.as_str().expect("a question").to_owned();
+    home.run(&["approvals", "allow", &pending, "--for", "always"]).ok();
+    // Without a session the server refuses it; the token went there all the same.
+    assert!(!knock(&key).contains("not_approved"));
+    knock(&key[..key.len() - 1]);
+    for arguments in [&["door", "--json"][..], &["door"], &["status", "--json"], &["log", "--json"]] {
+        heard.keep(home.run(arguments)).ok();
+    }
+}
+
 /// The places where a secret may not be, and what lies there.
 fn places(home: &Home, seen: Seen, heard: Heard) -> Vec<(String, Vec<u8>)> {
     let mut found = BTreeMap::new();
@@ -354,11 +402,13 @@ fn looks_for_all(secrets: &Secrets) {
 fn no_secret_is_anywhere() {
     let sandbox = Sandbox::start_with(&["--fault", "forced-secret"]);
     let mut home = Home::new();
+    home.write_settings(&format!("{SETTINGS}approvals = \"terminal\"\n"));
     home.set("MCP_LOGIN_LOG", "trace");
     let mut secrets = Secrets::default();
     secrets.know("the client secret", CLIENT_SECRET);
     let watch = Watch::start(&home);
-    let heard = live(&home, &sandbox, &mut secrets);
+    let mut heard = live(&home, &sandbox, &mut secrets);
+    carry(&home, &sandbox, &mut secrets, &mut heard);
     secrets.take(&sandbox);
     let seen = watch.finish();
     looks_for_all(&secrets);

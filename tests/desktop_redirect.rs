@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use mcp_login_ipc::identity;
-use mcp_login_tests::{Desktop, Sandbox, Window, wait};
+use mcp_login_tests::{Desktop, Request, Sandbox, Window, wait};
 use serde_json::json;
 
 /// Adds a server in the window, up to the opened browser.
@@ -15,10 +15,11 @@ fn add(window: &Window, sandbox: &Sandbox) {
     window.open_browser();
 }
 
-/// The redirects that the issuer was asked for, oldest first.
+/// The redirects that browsers asked the issuer for, oldest first.
 fn asked_redirects(sandbox: &Sandbox) -> Vec<String> {
     let asked = sandbox.at("authorize");
-    asked.iter().filter_map(|request| request.param("redirect_uri").map(str::to_owned)).collect()
+    let asked = asked.iter().filter(|request| !request.asks_nobody());
+    asked.filter_map(|request| request.param("redirect_uri").map(str::to_owned)).collect()
 }
 
 /// What only an authorization request with a loopback redirect has in its address.
@@ -66,18 +67,7 @@ fn an_issuer_that_refuses_schemes_gets_loopback_without_a_question() {
         let desktop = Desktop::start(&[sandbox.issuer()]);
         let window = desktop.open_window();
         window.wait_for_text("Nothing is signed in yet.");
-        if place == "authorize" {
-            // It says so only to the browser: the offer is what helps.
-            add(&window, &sandbox);
-            let browser = desktop.browser();
-            browser.go_to_window_at(sandbox.issuer());
-            window.press_button("Nothing came back?");
-            window.press_button("Try the other way");
-            window.open_browser();
-            drop(browser);
-        } else {
-            add(&window, &sandbox);
-        }
+        add(&window, &sandbox);
         let browser = desktop.browser();
         browser.go_to_window_with(BY_LOOPBACK);
         browser.wait_until_loaded();
@@ -85,7 +75,19 @@ fn an_issuer_that_refuses_schemes_gets_loopback_without_a_question() {
         browser.click("#allow");
         window.wait_for_text("Signed in.");
         let asked = asked_redirects(&sandbox);
-        assert!(asked.last().is_some_and(|uri| uri.starts_with("http://127.0.0.1:")), "{place}: {asked:?}");
+        assert!(asked.iter().all(|uri| uri.starts_with("http://127.0.0.1:")), "{place}: {asked:?}");
+        // One that says so at its page alone was asked there once, by nobody's browser and for nobody's sign-in.
+        let (probes, browsers): (Vec<_>, Vec<_>) =
+            sandbox.at("authorize").into_iter().partition(Request::asks_nobody);
+        assert_eq!(probes.len(), usize::from(place == "authorize"), "{place}");
+        for probe in &probes {
+            assert_eq!(probe.param("redirect_uri"), Some(identity::redirect_uri().as_str()));
+            assert_eq!(probe.header("cookie"), None);
+            for name in ["state", "code_challenge"] {
+                let value = probe.param(name);
+                assert!(value.is_some() && browsers.iter().all(|other| other.param(name) != value), "{name}");
+            }
+        }
         let account = desktop.home.run(&["list", "--json"]).ok().json()["accounts"][0].clone();
         assert_eq!(account["redirect_kind"], "loopback", "{account}");
     }

@@ -1,9 +1,11 @@
 //! Signing in, as people do it: in a real browser, by a pasted address, by our own scheme; and saying no.
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 
 use std::collections::BTreeSet;
 
-use mcp_login_tests::{Browser, Home, Person, Sandbox};
+#[cfg(target_os = "linux")]
+use mcp_login_tests::Browser;
+use mcp_login_tests::{Home, Person, Sandbox};
 
 /// The names of the accounts that `list` shows.
 fn accounts(home: &Home) -> BTreeSet<String> {
@@ -16,6 +18,7 @@ fn names(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn in_a_real_browser() {
     let sandbox = Sandbox::start();
@@ -51,6 +54,7 @@ fn in_a_real_browser() {
     assert!(exchanges[0].param("code_verifier").is_some());
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn cancel_in_a_real_browser() {
     let sandbox = Sandbox::start();
@@ -68,6 +72,7 @@ fn cancel_in_a_real_browser() {
 }
 
 /// Chromium hands the scheme to the desktop, the desktop starts `mcp-login callback`, and that wakes the waiting command.
+#[cfg(target_os = "linux")]
 #[test]
 fn by_our_scheme_from_a_real_browser() {
     let sandbox = Sandbox::start();

@@ -1,5 +1,5 @@
 //! Signing out: the receipt says what was achieved, and the sandbox's log says whether that is true.
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 
 use mcp_login_tests::{Home, Sandbox};
 

@@ -1,5 +1,5 @@
 //! Handing out: what `token`, `headers`, `list` and `status` print, and what their exit status says.
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 
 use mcp_login_tests::{Home, Sandbox};
 

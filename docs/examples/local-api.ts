@@ -134,6 +134,7 @@ interface AgentStatus {
   approvals: ApprovalsMode;
   consent_window: ConsentWindow;
   display: Display;
+  links?: number;
   managed?: ManagedView;
   paths: PathsView;
   paused: boolean;

@@ -150,6 +150,7 @@ class AgentStatus(TypedDict):
     approvals: ApprovalsMode
     consent_window: ConsentWindow
     display: Display
+    links: NotRequired[int]
     managed: NotRequired[ManagedView]
     paths: PathsView
     paused: bool

@@ -19,10 +19,10 @@ use crate::settings::Settings;
 use crate::shell::Shell;
 use crate::{browsers, clipboard, relay};
 
-type Answer = Result<Value, Refusal>;
+pub(crate) type Answer = Result<Value, Refusal>;
 
 /// Runs what may wait on a thread for that.
-async fn aside(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+pub(crate) async fn aside(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
     tauri::async_runtime::spawn_blocking(work).await.unwrap_or_else(|_| Err(Code::Internal.into()))
 }
 
@@ -215,6 +215,12 @@ pub(crate) async fn take_scheme(app: AppHandle) -> Answer {
         Ok(json!({"scheme": status.scheme}))
     })
     .await
+}
+
+/// Has terminals find the command that lies beside this app.
+#[command]
+pub(crate) async fn install_command() -> Answer {
+    aside(crate::command_line::install).await
 }
 
 /// Whose a host is, by the Public Suffix List.

@@ -12,7 +12,9 @@ mod arguments;
 mod automation;
 mod autostart;
 mod browsers;
+mod clients;
 mod clipboard;
+mod command_line;
 mod commands;
 mod consent;
 mod deep_link;
@@ -28,6 +30,7 @@ mod settings;
 mod shell;
 mod subscribers;
 mod tray;
+mod watch;
 mod windows;
 mod words;
 

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mcp_login_ipc::api::{AccountState, Event};
+use mcp_login_ipc::api::{AccountState, Attention, AttentionWhy, Event};
 use mcp_login_ipc::identity;
 use mcp_login_ipc::method::call;
 use tauri::{AppHandle, Manager as _};
@@ -74,6 +74,7 @@ pub(crate) fn note(before: &Picture, event: &Event) -> Option<Note> {
                 leads: Leads::View(format!("account/{}", account.id)),
             })
         }
+        Event::Attention { attention } => waits(before, attention),
         Event::SignInEnds { account } => Some(Note {
             title: "A sign-in ends soon".to_owned(),
             body: format!(
@@ -86,6 +87,28 @@ pub(crate) fn note(before: &Picture, event: &Event) -> Option<Note> {
     }
 }
 
+/// A program waits for a person. What was said a moment ago, when the account changed, is not said again.
+fn waits(before: &Picture, attention: &Attention) -> Option<Note> {
+    let who = attention.program.as_deref().map_or("A program".to_owned(), words::name);
+    let name = words::name(&attention.account);
+    let known = before.accounts.iter().find(|known| known.name == attention.account);
+    let (title, body) = match attention.why {
+        AttentionWhy::NeedsSignIn if before.just_said(&attention.account) => return None,
+        AttentionWhy::NeedsSignIn => {
+            ("A sign-in is needed", format!("{who} waits for {name}. Sign in again to let it go on."))
+        }
+        AttentionWhy::MoreScopes => (
+            "A server asks for more",
+            format!("{who} needs more rights at {name}. Sign in again to give them."),
+        ),
+        AttentionWhy::NoAccount => {
+            ("A sign-in is needed", format!("{who} waits for {name}. Sign in to let it go on."))
+        }
+    };
+    let view = known.map_or("accounts".to_owned(), |account| format!("account/{}", account.id));
+    Some(Note { title: title.to_owned(), body, leads: Leads::View(view) })
+}
+
 /// That another program opens our scheme.
 pub(crate) fn scheme_taken(program: Option<&str>) -> Note {
     let who = program.map_or("Another program".to_owned(), |program| {
@@ -95,6 +118,19 @@ pub(crate) fn scheme_taken(program: Option<&str>) -> Note {
         title: "Sign-ins come back another way".to_owned(),
         body: format!("{who} opens the links that browsers send to MCP Login. A local port is used instead."),
         leads: Leads::View("settings".to_owned()),
+    }
+}
+
+/// That an entry of ours in a client's file says something else.
+pub(crate) fn entry_changed(client: &str, account: &str) -> Note {
+    Note {
+        title: "A client's settings were changed".to_owned(),
+        body: format!(
+            "What {} starts for {} is not what was written there. Look what it is now.",
+            words::name(client),
+            words::name(account)
+        ),
+        leads: Leads::View("programs".to_owned()),
     }
 }
 

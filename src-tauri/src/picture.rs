@@ -2,8 +2,10 @@
 //!
 //! Invariant: it only ever holds what the agent said; what an event does not carry is asked for again.
 
+use std::time::{Duration, Instant};
+
 use mcp_login_ipc::Fault;
-use mcp_login_ipc::api::{Account, AgentStatus, Event, PendingApproval};
+use mcp_login_ipc::api::{Account, AccountState, AgentStatus, AttentionWhy, Event, PendingApproval};
 
 /// Whether we hear the agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,13 +51,28 @@ pub(crate) struct Picture {
     pub(crate) pending: Vec<PendingApproval>,
     /// Rotation and hand-out are paused.
     pub(crate) paused: bool,
+    /// Accounts, by name, whose servers want more scopes.
+    wanted: Vec<String>,
+    /// The account, by name, that came to need a sign-in last, and when.
+    needy: Option<(String, Instant)>,
 }
 
 impl Default for Picture {
     fn default() -> Self {
-        Self { link: Link::Down(None), accounts: Vec::new(), pending: Vec::new(), paused: false }
+        let link = Link::Down(None);
+        Self {
+            link,
+            accounts: Vec::new(),
+            pending: Vec::new(),
+            paused: false,
+            wanted: Vec::new(),
+            needy: None,
+        }
     }
 }
+
+/// A change and the program that met it are the same news within this time.
+const SAME_NEWS: Duration = Duration::from_secs(60);
 
 impl Picture {
     /// All anew.
@@ -75,6 +92,10 @@ impl Picture {
     pub(crate) fn apply(&mut self, event: &Event) -> Stale {
         match event {
             Event::AccountChanged { account } => {
+                self.wanted.retain(|name| *name != account.name);
+                if account.state == AccountState::NeedsSignIn {
+                    self.needy = Some((account.name.clone(), Instant::now()));
+                }
                 match self.accounts.iter_mut().find(|known| known.id == account.id) {
                     Some(known) => known.clone_from(account),
                     None => self.accounts.push((**account).clone()),
@@ -90,10 +111,20 @@ impl Picture {
                 self.paused = *paused;
                 Stale::Nothing
             }
+            Event::Attention { attention } if attention.why == AttentionWhy::MoreScopes => {
+                self.wanted.retain(|name| *name != attention.account);
+                self.wanted.push(attention.account.clone());
+                Stale::Nothing
+            }
             Event::ApprovalAsked { .. } | Event::ApprovalsChanged => Stale::Questions,
             Event::Missed => Stale::Everything,
             _ => Stale::Nothing,
         }
+    }
+
+    /// Whether the person heard a moment ago that this account needs a sign-in.
+    pub(crate) fn just_said(&self, name: &str) -> bool {
+        self.needy.as_ref().is_some_and(|(needy, at)| needy == name && at.elapsed() < SAME_NEWS)
     }
 
     /// What the icon says: what waits for a person goes before what waits for the network.
@@ -103,9 +134,9 @@ impl Picture {
             Mood::Asking
         } else if self.link != Link::Up {
             Mood::Offline
-        } else if any(crate::words::needs_person) {
+        } else if any(crate::words::needs_person) || !self.wanted.is_empty() {
             Mood::NeedsSignIn
-        } else if any(|account| account.state == mcp_login_ipc::api::AccountState::Offline) {
+        } else if any(|account| account.state == AccountState::Offline) {
             Mood::Offline
         } else {
             Mood::Well
@@ -116,7 +147,7 @@ impl Picture {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use mcp_login_ipc::api::{AccountState, RedirectKind, RegistrationKind, RegistrationView, Revocation};
+    use mcp_login_ipc::api::{Attention, RedirectKind, RegistrationKind, RegistrationView, Revocation};
 
     pub(crate) fn account(name: &str, state: AccountState) -> Account {
         Account {
@@ -160,6 +191,28 @@ pub(crate) mod tests {
         assert!(picture.paused);
         assert_eq!(picture.apply(&Event::ApprovalsChanged), Stale::Questions);
         assert_eq!(picture.apply(&Event::Missed), Stale::Everything);
+    }
+
+    #[test]
+    fn more_scopes_are_a_sign_in_that_is_needed() {
+        let mut picture = Picture { link: Link::Up, ..Picture::default() };
+        let changed = |state| Event::AccountChanged { account: Box::new(account("work", state)) };
+        picture.apply(&changed(AccountState::Ready));
+        let wants = Attention {
+            account: "work".to_owned(),
+            server: None,
+            why: AttentionWhy::MoreScopes,
+            scopes: vec!["mcp:admin".to_owned()],
+            program: None,
+            since: 0,
+        };
+        picture.apply(&Event::Attention { attention: Box::new(wants) });
+        assert_eq!(picture.mood(), Mood::NeedsSignIn);
+        picture.apply(&changed(AccountState::Ready));
+        assert_eq!(picture.mood(), Mood::Well, "the person signed in");
+        assert!(!picture.just_said("work"));
+        picture.apply(&changed(AccountState::NeedsSignIn));
+        assert!(picture.just_said("work"));
     }
 
     #[test]

@@ -26,6 +26,21 @@ impl Home {
         .unwrap_or_else(|| panic!("{name} does not become {state}: {last}"))
     }
 
+    /// What programs wait for a person to do, as `list --json` shows it.
+    #[track_caller]
+    pub fn attention(&self) -> Vec<Value> {
+        let list = self.run(&["list", "--json"]).ok().json();
+        list["attention"].as_array().cloned().unwrap_or_else(|| panic!("no attention: {list}"))
+    }
+
+    /// Waits until a program waits for a person for this reason.
+    #[track_caller]
+    pub fn wait_for_attention(&self, why: &str) -> Value {
+        wait::until("a program to wait for a person", || {
+            self.attention().into_iter().find(|attention| attention["why"] == why)
+        })
+    }
+
     /// How many sign-outs wait for their issuer.
     #[track_caller]
     pub fn queued(&self) -> u64 {

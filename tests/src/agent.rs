@@ -68,5 +68,5 @@ fn answers(home: &Home) -> bool {
 
 #[cfg(not(unix))]
 fn answers(home: &Home) -> bool {
-    home.run(&["agent", "status", "--json"]).code == 0
+    crate::raw::Local::try_connect(home).is_ok()
 }

@@ -2,7 +2,8 @@
 //!
 //! Nothing of the real person reaches the programs: the environment starts empty. The browser that the command opens is an
 //! `xdg-open` of ours, first on `PATH`: it writes the address down and, as a desktop would, hands our scheme to
-//! `mcp-login callback`. Leave to use accounts is given the public way, by a policy that names the test program.
+//! `mcp-login callback`. On Windows, where no `PATH` decides who opens an address, it is a program of ours that the person
+//! chose. Leave to use accounts is given the public way, by a policy that names the test program.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -18,6 +19,20 @@ use crate::{SignIn, place, wait};
 
 /// The settings that tests start with: no keychain is touched unless a test asks for one.
 pub const SETTINGS: &str = "vault = \"memory\"\n";
+
+/// What programs get of the environment that the tests were started with: where Windows and Wine lie, and where temporary
+/// files go.
+const INHERITED: [&str; 9] = [
+    "SystemRoot",
+    "SystemDrive",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
+    "WINEPREFIX",
+    "WINEDEBUG",
+    "WINEDLLOVERRIDES",
+    "RUST_BACKTRACE",
+];
 
 /// A person's place. Dropped, it ends the agent that works there.
 #[derive(Debug)]
@@ -92,9 +107,7 @@ impl Home {
         home.write_browser();
         home.write_settings(SETTINGS);
         home.write_policy(&policy_for(&[std::env::current_exe().expect("a test program knows its path")]));
-        let mut path = OsString::from(home.path("bin"));
-        path.push(":/usr/local/bin:/usr/bin:/bin");
-        home.set("PATH", &path);
+        home.set("PATH", path_variable(&home.path("bin")));
         let person = home.path("person");
         home.set("HOME", person);
         let place = home.dir().to_owned();
@@ -102,7 +115,7 @@ impl Home {
         // A display that is not there: the command may open a browser, and the browser is our own.
         home.set("DISPLAY", ":0");
         home.set("LANG", "C.UTF-8");
-        for name in ["SystemRoot", "TEMP", "TMP", "TMPDIR", "RUST_BACKTRACE"] {
+        for name in INHERITED {
             if let Some(value) = std::env::var_os(name) {
                 home.set(name, value);
             }
@@ -125,9 +138,27 @@ impl Home {
         self.programs
     }
 
+    /// Runs the command and the agent that lie in this directory from now on, as an installer put them there.
+    pub fn use_programs_in(&mut self, dir: &Path) {
+        let program = |name: &str| dir.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        let programs = Programs {
+            command: program("mcp-login"),
+            agent: program("mcp-login-agent"),
+            sandbox: self.programs.sandbox.clone(),
+        };
+        self.programs = Box::leak(Box::new(programs));
+    }
+
     /// The agent's socket.
+    #[cfg(unix)]
     pub fn socket(&self) -> PathBuf {
         self.path("run/agent.sock")
+    }
+
+    /// The agent's pipe.
+    #[cfg(windows)]
+    pub fn socket(&self) -> PathBuf {
+        mcp_login_ipc::Paths::under(self.dir()).expect("an absolute path").socket
     }
 
     /// Writes the settings, whole. Follow [`SETTINGS`] unless the test is about a keychain.
@@ -236,7 +267,13 @@ impl Home {
         pid.and_then(|pid| u32::try_from(pid).ok()).into_iter().collect()
     }
 
-    fn write_browser(&self) {
+    #[cfg(windows)]
+    fn write_browser(&mut self) {
+        self.set("MCP_LOGIN_BROWSER", crate::programs::of_the_tests("browser-stand-in"));
+    }
+
+    #[cfg(unix)]
+    fn write_browser(&mut self) {
         let script = format!(
             "#!/bin/sh\nprintf '%s\\n' \"$1\" >>'{opened}'\ncase $1 in\n  io.github.mcp-login*) exec '{command}' callback \"$1\" ;;\nesac\n",
             opened = self.path("opened").display(),
@@ -254,7 +291,10 @@ impl Drop for Home {
         }
         // An agent hides from everybody but root: one that still answers is asked to go.
         #[cfg(unix)]
-        if std::os::unix::net::UnixStream::connect(self.socket()).is_err() {
+        let answers = std::os::unix::net::UnixStream::connect(self.socket()).is_ok();
+        #[cfg(not(unix))]
+        let answers = std::fs::File::options().read(true).write(true).open(self.socket()).is_ok();
+        if !answers {
             return;
         }
         let _ = self.command(&["agent", "stop"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -316,6 +356,21 @@ impl Said {
     pub fn text(&self) -> &str {
         self.stdout.trim_end_matches('\n')
     }
+}
+
+/// Our own directory first.
+#[cfg(unix)]
+fn path_variable(first: &Path) -> OsString {
+    let mut path = first.as_os_str().to_owned();
+    path.push(":/usr/local/bin:/usr/bin:/bin");
+    path
+}
+
+/// Our own directory first.
+#[cfg(windows)]
+fn path_variable(first: &Path) -> OsString {
+    let root = PathBuf::from(std::env::var_os("SystemRoot").expect("Windows says where it lies"));
+    std::env::join_paths([first, &root.join("System32"), &root]).expect("no path of ours holds a semicolon")
 }
 
 /// A policy that lets these programs use every account.

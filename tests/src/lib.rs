@@ -22,6 +22,7 @@ mod account;
 mod agent;
 #[cfg(target_os = "linux")]
 pub mod axe;
+#[cfg(target_os = "linux")]
 mod browser;
 #[cfg(target_os = "linux")]
 mod cable;
@@ -34,6 +35,7 @@ mod home;
 mod keyring;
 #[cfg(target_os = "linux")]
 mod look;
+pub mod mcp_client;
 pub mod npm;
 mod oidc_provider;
 mod page;
@@ -55,11 +57,15 @@ mod test_ca;
 #[cfg(target_os = "linux")]
 mod tray_host;
 pub mod wait;
+#[cfg(target_os = "linux")]
 pub mod webdriver;
+#[cfg(windows)]
+pub mod win32;
 #[cfg(unix)]
 mod window;
 
 pub use agent::Agent;
+#[cfg(target_os = "linux")]
 pub use browser::Browser;
 #[cfg(target_os = "linux")]
 pub use cable::Cable;
@@ -71,6 +77,7 @@ pub use home::{Home, SETTINGS, Said, policy_for};
 pub use keyring::KeyringItem;
 #[cfg(target_os = "linux")]
 pub use look::{Findings, Theme};
+pub use mcp_client::McpClient;
 pub use oidc_provider::{Event, OidcProvider};
 pub use page::Page;
 pub use person::{Landing, Person, Redirect};
@@ -89,6 +96,7 @@ pub use sources::{kept_files, sources};
 pub use test_ca::{Certificate, TestCa};
 #[cfg(target_os = "linux")]
 pub use tray_host::{Entry, TrayHost, TrayItem};
+#[cfg(target_os = "linux")]
 pub use webdriver::{WebDriver, keys};
 #[cfg(unix)]
 pub use window::{Shown, Stage};

@@ -2,19 +2,29 @@
 //!
 //! A system starts no file that somebody has open for writing. While this process writes one, another thread may start a
 //! program, which has the open file too until it is that program: then ours does not start, now and then ("text file busy").
-//! So a process of its own writes it.
+//! So a process of its own writes it. Windows has no such moment: a child gets no file that it was not given.
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 /// Copies a program.
 ///
 /// # Panics
 /// When it cannot be copied.
+#[cfg(unix)]
 pub fn program(from: &Path, to: &Path) {
-    let copied = Command::new("cp").args([from, to]).status().expect("cp starts");
+    let copied = std::process::Command::new("cp").args([from, to]).status().expect("cp starts");
     assert!(copied.success(), "{} is not copied to {}", from.display(), to.display());
+}
+
+/// Copies a program.
+///
+/// # Panics
+/// When it cannot be copied.
+#[cfg(not(unix))]
+pub fn program(from: &Path, to: &Path) {
+    let copied = fs::copy(from, to);
+    assert!(copied.is_ok(), "{} is not copied to {}: {copied:?}", from.display(), to.display());
 }
 
 /// Writes a script that can be started.

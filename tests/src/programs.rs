@@ -3,6 +3,9 @@
 //! Each program is built by a `cargo build` of its own, as it is shipped: built together, cargo would unify the features of
 //! what they share and the command would carry the agent's. The results are copied to a directory of their own, where a
 //! later build cannot change a program while it runs. Test programs may start at once: a file lock makes them take turns.
+//!
+//! Under Wine there is no cargo: there `MCP_LOGIN_TEST_PROGRAMS` names a directory, and who sets it has just built what is
+//! in it (`scripts/check-platforms`).
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,6 +13,9 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::place;
+
+/// The directory of programs that were built already.
+const BUILT: &str = "MCP_LOGIN_TEST_PROGRAMS";
 
 /// Where the three programs are. All lie in one directory, as they are installed.
 #[derive(Debug)]
@@ -39,11 +45,34 @@ impl Programs {
         static FAULTS: OnceLock<Programs> = OnceLock::new();
         match build {
             Build::Plain if is_release() => PLAIN.get_or_init(shipped),
+            Build::Plain if std::env::var_os(BUILT).is_some() => PLAIN.get_or_init(built),
             Build::Plain => PLAIN.get_or_init(|| make("plain", &[])),
             Build::FaultPoints => {
                 FAULTS.get_or_init(|| make("fault-points", &["--features", "fault-points"]))
             }
         }
+    }
+}
+
+/// A program of the tests' own package, which cargo puts beside its tests.
+#[cfg(windows)]
+pub(crate) fn of_the_tests(name: &str) -> PathBuf {
+    let exe = std::env::current_exe().expect("a test program knows its path");
+    let place = exe.ancestors().nth(2).expect("a test program lies in <target>/<profile>/deps");
+    place.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+fn built() -> Programs {
+    let place = PathBuf::from(std::env::var_os(BUILT).unwrap_or_default());
+    let program = |name: &str| {
+        let program = place.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        assert!(program.is_file(), "{BUILT} names a directory without {}", program.display());
+        program
+    };
+    Programs {
+        command: program("mcp-login"),
+        agent: program("mcp-login-agent"),
+        sandbox: program("mcp-login-sandbox"),
     }
 }
 
@@ -63,6 +92,7 @@ fn shipped_program(name: &str) -> PathBuf {
 
 /// The desktop app, built once a test program. It lies apart from the others: an agent that finds it beside itself asks the
 /// person in a window, which most tests do not want. See [`crate::Home::with_desktop`].
+#[cfg(target_os = "linux")]
 pub(crate) fn desktop_app() -> &'static Path {
     static APP: OnceLock<PathBuf> = OnceLock::new();
     APP.get_or_init(|| {
@@ -131,6 +161,13 @@ fn is_release() -> bool {
 /// Builds one package and returns a copy of its program.
 fn build(place: &Path, package: &str, features: &[&str]) -> PathBuf {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What cargo told this test of its own package; build scripts that look at it (ring's does) would run again, and all that
+    // hangs on them be built anew, each time somebody builds from elsewhere.
+    let told = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in names.filter(|name| told.iter().any(|start| name.starts_with(start))) {
+        cargo.env_remove(name);
+    }
     cargo.current_dir(workspace()).args([
         "build",
         "--quiet",

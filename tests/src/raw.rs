@@ -1,9 +1,11 @@
 //! Bytes as an attacker sends them: to the agent's socket and to a loopback port, with no client of ours in between.
 
+#[cfg(windows)]
+use std::fs::File as Stream;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 #[cfg(unix)]
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::UnixStream as Stream;
 
 use serde_json::{Value, json};
 
@@ -23,15 +25,28 @@ pub fn tcp(address: SocketAddr, bytes: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// A connection to the agent's socket.
-#[cfg(unix)]
-#[derive(Debug)]
-pub struct Local {
-    stream: UnixStream,
-    reader: BufReader<UnixStream>,
+/// An end of the agent's pipe. As long as an answer follows its question, it is read and written as a file.
+///
+/// # Errors
+/// What the system says when there is no such pipe, or it is not for us.
+#[cfg(windows)]
+pub fn pipe(home: &Home) -> std::io::Result<Stream> {
+    /// Others are quicker: the agent makes the next instance when one is taken.
+    const ERROR_PIPE_BUSY: i32 = 231;
+    wait::until("a free instance of the pipe", || {
+        let opened = Stream::options().read(true).write(true).open(home.socket());
+        let busy = opened.as_ref().is_err_and(|error| error.raw_os_error() == Some(ERROR_PIPE_BUSY));
+        (!busy).then_some(opened)
+    })
 }
 
-#[cfg(unix)]
+/// A connection to the agent's socket or pipe.
+#[derive(Debug)]
+pub struct Local {
+    stream: Stream,
+    reader: BufReader<Stream>,
+}
+
 impl Local {
     /// Connects; the agent must be running.
     pub fn connect(home: &Home) -> Local {
@@ -39,16 +54,23 @@ impl Local {
     }
 
     /// Over a connection that somebody else has made.
-    pub fn over(stream: UnixStream) -> std::io::Result<Local> {
-        stream.set_read_timeout(Some(wait::LONG))?;
-        stream.set_write_timeout(Some(wait::LONG))?;
+    pub fn over(stream: Stream) -> std::io::Result<Local> {
+        #[cfg(unix)]
+        {
+            stream.set_read_timeout(Some(wait::LONG))?;
+            stream.set_write_timeout(Some(wait::LONG))?;
+        }
         let reader = BufReader::new(stream.try_clone()?);
         Ok(Local { stream, reader })
     }
 
     /// The same, when it may be that nobody answers.
     pub fn try_connect(home: &Home) -> std::io::Result<Local> {
-        Self::over(UnixStream::connect(home.socket())?)
+        #[cfg(unix)]
+        let stream = Stream::connect(home.socket())?;
+        #[cfg(windows)]
+        let stream = pipe(home)?;
+        Self::over(stream)
     }
 
     /// Sends bytes. An agent that has closed the connection is no failure here: the answer tells.
@@ -57,6 +79,7 @@ impl Local {
     }
 
     /// Says that nothing more will come.
+    #[cfg(unix)]
     pub fn end(&mut self) {
         let _ = self.stream.shutdown(std::net::Shutdown::Write);
     }
@@ -70,7 +93,14 @@ impl Local {
                 serde_json::from_str(&line)
                     .unwrap_or_else(|error| panic!("the agent said no JSON ({error}): {line}")),
             ),
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe
+                ) =>
+            {
+                None
+            }
             Err(error) => panic!("the agent says nothing: {error}"),
         }
     }

@@ -54,6 +54,12 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whether it asks the authorization endpoint without a person (`prompt=none`), as the agent itself does to see whether
+    /// a redirect is taken; browsers bring other prompts or none.
+    pub fn asks_nobody(&self) -> bool {
+        self.param("prompt") == Some("none")
+    }
+
     /// A parameter of body or query, if it came once and as text.
     pub fn param(&self, name: &str) -> Option<&str> {
         [&self.params, &self.query].into_iter().find_map(|params| params.get(name)?.as_str())
@@ -62,6 +68,11 @@ impl Request {
     /// A header that is kept; a bearer token as `Bearer <hash>`.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.rest.get("headers")?.get(name)?.as_str()
+    }
+
+    /// The MCP method of a message.
+    pub fn rpc(&self) -> Option<&str> {
+        self.rest.get("rpc")?.get("method")?.as_str()
     }
 
     /// Whether it was answered with this status.

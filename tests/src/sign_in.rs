@@ -57,7 +57,7 @@ impl<'a> SignIn<'a> {
                     .is_ok_and(|status| status.is_some())
             })
         }
-        #[cfg(not(unix))]
-        false
+        #[cfg(windows)]
+        crate::win32::has_ended(self.running.id())
     }
 }

@@ -17,7 +17,7 @@ const SHOWN = 150;
 /** @type {Record<Kind, (entry: AuditEntry) => boolean>} */
 const KINDS = {
   all: () => true,
-  tokens: (e) => e.action === "token",
+  tokens: (e) => e.action === "token" || e.action === "gateway",
   renewals: (e) => e.action === "refresh",
   sign_ins: (e) =>
     ["sign_in", "sign_in_started", "sign_out", "revocation", "rename", "stray_callback"].includes(e.action),

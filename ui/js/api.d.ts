@@ -101,6 +101,8 @@ export type AgentStatus = {
   consent_window: ConsentWindow;
   /** Whether a window can be opened. */
   display: Display;
+  /** Links of MCP clients that are open; nothing from an agent that knows none. */
+  links?: number;
   /** What the administrator of this computer set; none when nothing is. */
   managed?: ManagedView;
   /** Where things lie. */
@@ -197,6 +199,22 @@ export type ApprovalRemove = {
   id: string;
 };
 
+/** `approval.request` parameters. */
+export type ApprovalRequest = {
+  /** Name, id, or the server's URL. */
+  account: string;
+  /** An executable's absolute path. */
+  program: string;
+};
+
+/** `approval.request` result. */
+export type ApprovalRequested = {
+  /** The question, when there is one. */
+  pending?: string;
+  /** What came of it. */
+  state: RequestedState;
+};
+
 /** Where an approval comes from. */
 export type ApprovalSource = "person" | "policy";
 
@@ -211,8 +229,27 @@ export type Approvals = {
 /** How a program that nobody approved yet is dealt with. */
 export type ApprovalsMode = "window" | "terminal" | "policy";
 
+/** A program waits for a person. */
+export type Attention = {
+  /** The account's name, or what the program asked for when there is none. */
+  account: string;
+  /** The program that needs it. */
+  program?: string;
+  /** With `more_scopes`: those that are missing. */
+  scopes?: string[];
+  /** The server's address; nothing when only a name is known. */
+  server?: string;
+  /** Since when. */
+  since: number;
+  /** Why. */
+  why: AttentionWhy;
+};
+
+/** Why a person is needed. */
+export type AttentionWhy = "no_account" | "needs_sign_in" | "more_scopes";
+
 /** What happened. */
-export type AuditAction = "agent_started" | "agent_stopped" | "token" | "refresh" | "sign_in_started" | "sign_in" | "stray_callback" | "sign_out" | "revocation" | "rename" | "server_examined" | "approval_asked" | "approval_granted" | "approval_denied" | "approval_removed" | "connection_refused" | "file_kept_aside";
+export type AuditAction = "agent_started" | "agent_stopped" | "token" | "gateway" | "door" | "refresh" | "sign_in_started" | "sign_in" | "stray_callback" | "sign_out" | "revocation" | "rename" | "server_examined" | "approval_asked" | "approval_granted" | "approval_denied" | "approval_removed" | "connection_refused" | "file_kept_aside";
 
 /** One line of the record. */
 export type AuditEntry = {
@@ -341,6 +378,64 @@ export type DoneStep = {
   was?: string;
 };
 
+/** `door.status` result. */
+export type Door = {
+  /** Why it is not open although it should be. */
+  code?: string;
+  /** The keys, oldest first. */
+  keys: DoorKey[];
+  /** Whether it is to be open. */
+  open: boolean;
+  /** Its port on 127.0.0.1, once it had one. */
+  port?: number;
+};
+
+/** `door.forget_key` parameters. */
+export type DoorForgetKey = {
+  /** Which. */
+  id: string;
+};
+
+/** A key, without the key itself. */
+export type DoorKey = {
+  /** The account that it is for, by name. */
+  account: string;
+  /** The client that it was made for, in the words of whoever made it. */
+  client: string;
+  /** Names it. */
+  id: string;
+  /** The same over a Unix socket or a named pipe, as VS Code writes it. */
+  local_url?: string;
+  /** When it was made. */
+  made_at: number;
+  /** The address for this key, when the door is open. */
+  url?: string;
+};
+
+/** `door.make_key` parameters. */
+export type DoorMakeKey = {
+  /** Name, id, or the server's URL. */
+  account: string;
+  /** Which client it is for; shown to the person who allows it. */
+  client: string;
+};
+
+/** `door.make_key` result. The key is worth nothing before a person has allowed it, which they are asked at its first use. */
+export type DoorNewKey = {
+  /** To be sent as `Authorization: Bearer …`. Said this once. */
+  key: string;
+  /** What is known of it later, too. */
+  made: DoorKey;
+};
+
+/** `door.set` parameters. */
+export type DoorSet = {
+  /** Whether it is open, now and after the next start. */
+  open: boolean;
+  /** The port from now on; the one that it had, or else any, when missing. */
+  port?: number;
+};
+
 /** Nothing: parameters or result of methods that need none. Goes as `{}`. */
 export type Empty = {};
 
@@ -383,6 +478,11 @@ export type Event =
     kind: "hand_out_changed";
     /** Whether they stand still now. */
     paused: boolean;
+  }
+  | {
+    /** What for. */
+    attention: Attention;
+    kind: "attention";
   }
   | {
     kind: "window_wanted";
@@ -534,6 +634,54 @@ export type Finding = {
 /** What a person answered before. */
 export type FormerAnswer = "once" | "process" | "twelve_hours" | "always" | "never" | "denied";
 
+/** `gateway.list` result. */
+export type Gateway = {
+  /** What waits for a person. */
+  attention: Attention[];
+  /** The links that are open, oldest first. */
+  links: GatewayLink[];
+};
+
+/** A link. */
+export type GatewayLink = {
+  /** The account's name; nothing while there is none. */
+  account?: string;
+  /** Its number; changes with every start of the agent. */
+  link: number;
+  /** The program at its other end. */
+  program: string;
+  /** The server's address. */
+  server: string;
+  /** Since when. */
+  since: number;
+};
+
+/** `gateway.open` parameters. */
+export type GatewayOpen = {
+  /** Name, id, or the server's URL. A URL that nobody signed in to yet will do: its first request waits for the person. */
+  account: string;
+  /** What a link that broke had come to. */
+  resume?: GatewayResume;
+};
+
+/** `gateway.open` result. From the next byte on the connection carries MCP messages, one a line, in both directions. */
+export type GatewayOpened = {
+  /** The account's name; nothing while there is none for the URL. */
+  account?: string;
+  /** The link's number, as `gateway.list` shows it. */
+  link: number;
+  /** The server's address: messages go there and nowhere else. */
+  server: string;
+};
+
+/** A conversation that goes on over a new link. */
+export type GatewayResume = {
+  /** The client's `initialize` request, its whole line. The server is told it again; its answer goes to nobody. */
+  initialize: string;
+  /** Whether the client had said `notifications/initialized`. */
+  initialized?: boolean;
+};
+
 /** `hello` parameters. */
 export type Hello = {
   /** What the client calls itself; shown nowhere as a fact. */
@@ -683,6 +831,9 @@ export type RegistrationView = {
   /** How we came to it. */
   kind: RegistrationKind;
 };
+
+/** What came of asking beforehand. */
+export type RequestedState = "allowed" | "refused" | "asked" | "waiting";
 
 /** Whether the issuer has a revocation endpoint (RFC 7009, RFC 8414 `revocation_endpoint`). */
 export type Revocation = "offered" | "not_offered";
@@ -874,6 +1025,8 @@ export type SubjectKind = "program" | "bare_shell" | "bare_interpreter";
 export type TokenGet = {
   /** Name, id, or the server's URL. */
   account: string;
+  /** The caller is an MCP client's header helper, which is not told why it is called: for a connection, or because the server refused the last token. One that may have been handed out before is tried at the server first, and renewed only when it is refused; and a person is told at once when a sign-in is needed. */
+  helper?: boolean;
   /** Seconds that the token has to live at least; bounded by the agent to half the token's lifetime. */
   min_ttl?: number;
   /** The generation that the caller has and that the server refused: wants a newer one. At most one forced refresh a generation, however many ask. */
@@ -972,6 +1125,18 @@ export interface Methods {
   "sign_in.list": { params: Empty; result: SignIns };
   /** Hands out an access token; rotates it first when it is about to end. Class: use. */
   "token.get": { params: TokenGet; result: TokenGrant };
+  /** Makes a link of this connection: MCP messages follow, and the agent puts the token on. Nothing else may be under way on it. Class: use. */
+  "gateway.open": { params: GatewayOpen; result: GatewayOpened };
+  /** The links that are open, and what waits for a person. Class: look. */
+  "gateway.list": { params: Empty; result: Gateway };
+  /** Whether the HTTP door is open, and who has keys. Class: look. */
+  "door.status": { params: Empty; result: Door };
+  /** Opens or closes the HTTP door. Class: keep. */
+  "door.set": { params: DoorSet; result: Door };
+  /** Makes a key for one client and one account. It is worth nothing before a person has allowed it. Class: keep. */
+  "door.make_key": { params: DoorMakeKey; result: DoorNewKey };
+  /** Takes a key away. Class: keep. */
+  "door.forget_key": { params: DoorForgetKey; result: Empty };
   /** Begins a sign-in. Notifications `sign_in.progress` follow; the program in front of the person opens the address. Class: keep. */
   "sign_in.start": { params: SignInStart; result: SignInStarted };
   /** Waits until a sign-in is finished; notifications `sign_in.progress` come meanwhile. Class: keep. */
@@ -998,6 +1163,8 @@ export interface Methods {
   "approval.remove": { params: ApprovalRemove; result: Empty };
   /** Shows the consent window for a question that waits. Class: keep. */
   "approval.ask": { params: ApprovalAsk; result: Empty };
+  /** Asks the person beforehand whether a program may use an account, as `connect` does for a client. Only from our own programs. Class: keep. */
+  "approval.request": { params: ApprovalRequest; result: ApprovalRequested };
   /** Says where windows can be opened, as an agent that was started without a display does not know. Only from our own programs. Class: keep. */
   "session.announce": { params: Announce; result: Empty };
   /** Asks the app to show its window. Class: keep. */

@@ -15,6 +15,8 @@ import { when } from "./time.js";
 
 /** @type {Doctor | null} */
 let doctor = null;
+/** @type {{ place: string, hint: string | null } | null} */
+let installed = null;
 let asked = false;
 
 /** @param {number} present */
@@ -63,6 +65,24 @@ export function settings(present) {
           : null,
         troubleAt("scheme"),
         own?.tray === "missing" ? el("p", { class: "quiet" }, t.settings.noTray) : null,
+      ),
+      el(
+        "section",
+        { class: "part", key: "terminal" },
+        el("h2", null, t.settings.terminal),
+        el("p", { class: "quiet" }, t.settings.terminalMeans),
+        el(
+          "div",
+          { class: "row-buttons" },
+          button(t.settings.installCommand, installCommand, { busy: "command" }),
+        ),
+        installed
+          ? [
+              el("p", null, t.settings.commandInstalled(visible(installed.place, 200))),
+              installed.hint ? el("p", { class: "quiet" }, visible(installed.hint, 300)) : null,
+            ]
+          : null,
+        troubleAt("command"),
       ),
       el(
         "section",
@@ -117,6 +137,14 @@ async function takeScheme() {
     await shell("take_scheme", {});
     state.settings = await shell("settings", {});
   });
+}
+
+async function installCommand() {
+  const done = await run("command", () => shell("install_command", {}));
+  if (!done) return;
+  installed = done;
+  changed();
+  say(t.settings.commandInstalled(visible(done.place, 200)));
 }
 
 /** @param {"on" | "off" | "unavailable"} how */

@@ -47,7 +47,7 @@ pub const QUESTION_SECONDS: u64 = 24 * 60 * 60;
 /// [`Until::TwelveHours`].
 const TWELVE_HOURS: Duration = Duration::from_secs(12 * 60 * 60);
 /// Where there is no process: number 0 is none on every system.
-const NO_PROCESS: (u32, u64) = (0, 0);
+pub(crate) const NO_PROCESS: (u32, u64) = (0, 0);
 /// How often a refusal looks whether the policy file changed, so that editing it needs no restart.
 const POLICY_LOOK: Duration = Duration::from_secs(2);
 

@@ -32,9 +32,9 @@ use crate::tokens::TokenSet;
 const EVENTS: usize = 256;
 
 /// Format versions of the state files. A change that an older program would misread raises its number.
-const ACCOUNTS_VERSION: u64 = 1;
-const REGISTRATIONS_VERSION: u64 = 1;
-const REVOCATIONS_VERSION: u64 = 1;
+pub(crate) const ACCOUNTS_VERSION: u64 = 1;
+pub(crate) const REGISTRATIONS_VERSION: u64 = 1;
+pub(crate) const REVOCATIONS_VERSION: u64 = 1;
 
 /// What a core is made of.
 pub struct Options {
@@ -255,6 +255,17 @@ impl Core {
             .await?;
         self.0.changed(id);
         Ok(())
+    }
+
+    /// Now, by the core's clock.
+    pub(crate) fn now(&self) -> crate::clock::Moment {
+        self.0.clock.now()
+    }
+
+    /// Whether the account's tokens were got by this process, and not by one before it.
+    pub(crate) fn obtained_here(&self, id: &AccountId) -> bool {
+        let tokens = self.account(id).ok().and_then(|snapshot| snapshot.tokens.clone());
+        tokens.is_some_and(|tokens| tokens.life.obtained_boot.is_some())
     }
 
     /// Our client identities.

@@ -32,6 +32,7 @@ pub async fn forward(doors: Arc<Doors>, notes: Sender<Box<Notification>>, to: Au
     let mut sign_ins = doors.sign_ins.changes();
     let mut changes = doors.approvals.changes();
     let mut wanted = doors.wanted.subscribe();
+    let mut attention = doors.gateway.attention.subscribe();
     let mut seen = *changes.borrow_and_update();
     let mut names: BTreeMap<String, String> =
         core.accounts().iter().map(|s| (s.account.id.as_str().to_owned(), s.account.name.clone())).collect();
@@ -70,6 +71,11 @@ pub async fn forward(doors: Arc<Doors>, notes: Sender<Box<Notification>>, to: Au
                     approval_events(core, &new, before.ended != seen.ended)
                 }
                 Err(_) => return,
+            },
+            needed = attention.recv() => match needed {
+                Ok(attention) => vec![Event::Attention { attention: Box::new((*attention).clone()) }],
+                Err(RecvError::Lagged(_)) => vec![Event::Missed],
+                Err(RecvError::Closed) => return,
             },
             changed = wanted.changed() => match changed {
                 Ok(()) => vec![Event::WindowWanted],

@@ -85,6 +85,12 @@ impl Failure {
         }
     }
 
+    /// Whether only a person's sign-in helps.
+    #[must_use]
+    pub fn needs_a_person(&self) -> bool {
+        matches!(self, Failure::NeedsSignIn(_) | Failure::IssuerChanged)
+    }
+
     /// Whether it lies between us and the issuer, and may pass by itself.
     #[must_use]
     pub fn is_the_networks(&self) -> bool {

@@ -3,6 +3,9 @@
 //! connection that the server closed meanwhile, or an HTTP/2 stream that was reset, would make "was it sent?" a guess. A
 //! failure in the connect phase (name, address, TCP, proxy, TLS) is [`NotSent`]; everything after it is [`Unknown`].
 //! No redirect is followed, except by hand, for documents without credentials, within one origin. No cookies, no retries.
+//! MCP messages alone go over connections that are kept, see [`stream`].
+
+pub mod stream;
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -63,12 +66,22 @@ impl Http for Wire {
 /// The system's network: OS trust store, system proxies, rustls with ring.
 pub struct SystemHttp {
     proxies: Matcher,
+    connections: Connections,
     /// Connects by itself, to public addresses only.
     public: OnceLock<reqwest::Client>,
     /// Connects by itself, anywhere.
     private: OnceLock<reqwest::Client>,
     /// Lets the system's proxy connect.
     proxied: OnceLock<reqwest::Client>,
+}
+
+/// Whether a connection serves more than one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Connections {
+    /// One a request: what it carried is certain.
+    Single,
+    /// Kept and shared.
+    Pooled,
 }
 
 /// Who connects, and what is checked.
@@ -84,8 +97,19 @@ impl SystemHttp {
     /// when first needed; most people need one.
     #[must_use]
     pub fn new() -> Self {
+        Self::with(Connections::Single)
+    }
+
+    /// The same with connections that are kept, for [`stream::ServerHttp`].
+    #[must_use]
+    pub fn pooled() -> Self {
+        Self::with(Connections::Pooled)
+    }
+
+    fn with(connections: Connections) -> Self {
         Self {
             proxies: Matcher::from_system(),
+            connections,
             public: OnceLock::new(),
             private: OnceLock::new(),
             proxied: OnceLock::new(),
@@ -129,7 +153,7 @@ impl SystemHttp {
         if let Some(client) = slot.get() {
             return Ok(client);
         }
-        let client = build(route).map_err(|error| {
+        let client = build(route, self.connections).map_err(|error| {
             tracing::error!(error = %chain(&error), "no HTTP client could be made");
             HttpFailure::NotSent(NotSent::Tls(TlsFault::Handshake)) // what can fail here is the trust store
         })?;
@@ -218,7 +242,7 @@ impl Http for SystemHttp {
     }
 }
 
-fn build(route: Route) -> Result<reqwest::Client, reqwest::Error> {
+fn build(route: Route, connections: Connections) -> Result<reqwest::Client, reqwest::Error> {
     // The process has one provider, ring; a second call finds it there, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
@@ -226,9 +250,15 @@ fn build(route: Route) -> Result<reqwest::Client, reqwest::Error> {
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
-        .connect_timeout(CONNECT)
-        .pool_max_idle_per_host(0)
-        .http1_only();
+        .connect_timeout(CONNECT);
+    let builder = match connections {
+        Connections::Single => builder.pool_max_idle_per_host(0).http1_only(),
+        Connections::Pooled => builder
+            .pool_max_idle_per_host(stream::MOST_IDLE)
+            .pool_idle_timeout(stream::IDLE)
+            .tcp_keepalive(stream::ALIVE)
+            .http2_keep_alive_interval(stream::ALIVE),
+    };
     match route {
         Route::Public => builder.no_proxy().dns_resolver(Arc::new(Resolver { reach: Reach::Public })),
         Route::Private => builder.no_proxy().dns_resolver(Arc::new(Resolver { reach: Reach::Private })),

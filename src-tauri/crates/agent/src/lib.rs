@@ -4,13 +4,17 @@
 pub mod admission;
 pub mod approvals;
 pub mod audit;
+mod beforehand;
 pub mod consent;
+pub mod door;
 pub mod events;
 mod examine;
 #[cfg(windows)]
 mod exclusive;
 pub mod faults;
+pub mod gateway;
 pub mod harden;
+pub mod helper;
 pub mod landing;
 pub mod listener;
 pub mod lock;
@@ -40,6 +44,7 @@ pub mod ending;
 pub mod failure;
 pub mod fault;
 pub mod fetch;
+pub mod forget;
 pub mod http;
 pub mod id;
 mod index;

@@ -1,5 +1,6 @@
 //! mcp-login-agent: the one program that owns network, keychain and refresh, and serves the local API.
 
+use mcp_login_agent::forget::{self, Unrevoked};
 use mcp_login_agent::harden::{self, Stdio};
 use mcp_login_agent::log::{Echo, LogLevel};
 use mcp_login_agent::start::{self, Aim, Options, StartError};
@@ -12,10 +13,14 @@ Keeps the sign-ins of MCP servers and hands out their tokens. Started by `mcp-lo
 
 Usage: mcp-login-agent [--foreground] [--log LEVEL]
        mcp-login-agent --check
+       mcp-login-agent --forget [--unrevoked]
 
   --foreground   stay in this terminal, log to it too; for service managers
   --log LEVEL    off, error, warn, info, debug or trace (default info; also MCP_LOGIN_LOG)
   --check        say as JSON why it cannot start, and do not stay; nothing when it can
+  --forget       delete what is kept of this user: keychain items, state, records, settings; for uninstallers, after
+                 `mcp-login logout --all`. Status 3: accounts are signed in; 6: a server was not reached, and its
+                 tokens can still be revoked; --unrevoked deletes all the same
   --version      print the version
   --help         print this
 
@@ -27,6 +32,7 @@ One agent serves one user: when another one runs, this one ends at once with sta
 enum Wish {
     Run { stdio: Stdio, log: Option<LogLevel> },
     Check,
+    Forget(Unrevoked),
     Say(String),
 }
 
@@ -37,6 +43,13 @@ fn read(arguments: impl Iterator<Item = String>) -> Result<Wish, String> {
         match argument.as_str() {
             "--foreground" => stdio = Stdio::Kept,
             "--check" => return Ok(Wish::Check),
+            "--forget" => {
+                return match arguments.next().as_deref() {
+                    None => Ok(Wish::Forget(Unrevoked::Keep)),
+                    Some("--unrevoked") => Ok(Wish::Forget(Unrevoked::Forget)),
+                    Some(other) => Err(format!("`{other}` does not go with --forget; see --help")),
+                };
+            }
             "--version" | "-V" => {
                 return Ok(Wish::Say(format!("{} {}\n", identity::AGENT_NAME, identity::SOFTWARE_VERSION)));
             }
@@ -65,6 +78,7 @@ fn main() -> ExitCode {
     let (stdio, log) = match wish {
         Wish::Run { stdio, log } => (stdio, log),
         Wish::Check => return check(),
+        Wish::Forget(unrevoked) => return forget(unrevoked),
         Wish::Say(text) => {
             let _ = std::io::stdout().write_all(text.as_bytes());
             return ExitCode::SUCCESS;
@@ -102,6 +116,17 @@ fn check() -> ExitCode {
     }
 }
 
+fn forget(unrevoked: Unrevoked) -> ExitCode {
+    let _ = harden::at_start(Stdio::Kept);
+    match forget::run(unrevoked) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "mcp-login-agent: {error}");
+            ExitCode::from(error.exit().status())
+        }
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -114,6 +139,9 @@ mod tests {
     #[test]
     fn arguments() {
         assert_eq!(asked(&["--check"]).unwrap(), Wish::Check);
+        assert_eq!(asked(&["--forget"]).unwrap(), Wish::Forget(Unrevoked::Keep));
+        assert_eq!(asked(&["--forget", "--unrevoked"]).unwrap(), Wish::Forget(Unrevoked::Forget));
+        assert!(asked(&["--forget", "--foreground"]).is_err() && asked(&["--unrevoked"]).is_err());
         assert_eq!(asked(&[]).unwrap(), Wish::Run { stdio: Stdio::Null, log: None });
         let debug = Some("debug".parse().unwrap());
         assert_eq!(

@@ -10,9 +10,12 @@ use crate::clock::{Clock, Moment};
 use crate::config::ApprovalsChoice;
 use crate::consent::{Consent, Unshown};
 use crate::core::Core;
+use crate::door::HttpDoor;
 use crate::events::{self, Audience};
 use crate::examine::{Examiner, Wish};
 use crate::fetch::Want;
+use crate::gateway::{Gateway, Granted};
+use crate::helper::Helpers;
 use crate::id::AccountId;
 use crate::login::{
     Delivered, Door, LoginError, OnIssuerChange, OnOtherPerson, SignInId, SignIns, Start, Step, Target,
@@ -174,6 +177,12 @@ pub struct Doors {
     pub choice: ApprovalsChoice,
     /// The window that asks.
     pub consent: Consent,
+    /// Links of MCP clients.
+    pub gateway: Gateway,
+    /// Tokens of header helpers.
+    pub helpers: Helpers,
+    /// The HTTP door.
+    pub door: HttpDoor,
     /// Goes up when somebody wants to see the app's window.
     pub wanted: watch::Sender<u64>,
     /// Unix seconds.
@@ -218,6 +227,25 @@ impl Doors {
         answer.unwrap_or_else(|fault| envelope::write_error(Some(&id), &fault))
     }
 
+    /// Makes a link of a connection on which nothing else is under way.
+    ///
+    /// # Errors
+    /// The line of the refusal.
+    pub(crate) async fn link(
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
+        id: &Id,
+        params: api::GatewayOpen,
+    ) -> Result<(Line, Granted), Line> {
+        peer.heard.store(true, Ordering::Relaxed);
+        let opened = match self.permit(Method::GatewayOpen, peer) {
+            Ok(()) => self.gateway_open(peer, params).await,
+            Err(fault) => Err(fault.detail("method", Method::GatewayOpen.name())),
+        };
+        let (opened, granted) = opened.map_err(|fault| envelope::write_error(Some(id), &fault))?;
+        Ok((envelope::write_result(id, &opened), granted))
+    }
+
     /// Who decides about a program that nobody approved, as things stand.
     #[must_use]
     pub fn mode(&self) -> ApprovalsMode {
@@ -228,8 +256,8 @@ impl Doors {
         }
     }
 
-    /// The one check of classes. `Use` is decided for the account that is asked for, in [`Doors::token_get`]: the only
-    /// method of that class.
+    /// The one check of classes. `Use` is decided for the account that is asked for: in [`Doors::token_get`], and with each
+    /// message of a link.
     fn permit(&self, method: Method, peer: &Peer) -> Result<(), Fault> {
         match (method.class(), peer.command) {
             // What decides has no right to anything else.
@@ -261,6 +289,19 @@ impl Doors {
         match request {
             Request::TokenGet(params) => {
                 self.token_get(peer, params).await.map(|r| envelope::write_result(id, &r))
+            }
+            // A connection that can become one is taken out before, in `serve`.
+            Request::GatewayOpen(_) => Err(Fault::new(Code::LinkBusy)),
+            Request::GatewayList(_) => Ok(envelope::write_result(id, &self.gateway_list())),
+            Request::DoorStatus(_) => Ok(envelope::write_result(id, &self.door_status())),
+            Request::DoorSet(params) => {
+                self.door_set(peer, params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::DoorMakeKey(params) => {
+                self.door_make_key(peer, params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::DoorForgetKey(params) => {
+                self.door_forget_key(peer, &params).await.map(|r| envelope::write_result(id, &r))
             }
             Request::Hello(_) => Ok(envelope::write_result(id, &self.welcome())),
             Request::AgentStatus(_) => Ok(envelope::write_result(id, &self.status().await)),
@@ -324,6 +365,9 @@ impl Doors {
             Request::ApprovalAsk(params) => {
                 self.approval_ask(peer, &params).await.map(|r| envelope::write_result(id, &r))
             }
+            Request::ApprovalRequest(params) => {
+                self.approval_request(peer, &params).await.map(|r| envelope::write_result(id, &r))
+            }
             Request::SessionAnnounce(params) => {
                 self.announce(peer, params).map(|r| envelope::write_result(id, &r))
             }
@@ -350,7 +394,11 @@ impl Doors {
         peer: &Peer,
         params: api::TokenGet,
     ) -> Result<api::TokenGrant, Fault> {
-        let id = self.find(&params.account)?;
+        let id = self.find(&params.account).inspect_err(|fault| {
+            if params.helper && fault.known() == Some(Code::NoSuchAccount) {
+                self.needs_account(peer, &params.account, None);
+            }
+        })?;
         let account = self.core.account(&id).map_err(|e| faults::failure(&e))?.account.clone();
         let subject = peer.subject.as_ref().ok_or(Fault::new(Code::CallerUnknown))?;
         let line = |outcome| AuditEntry {
@@ -378,9 +426,17 @@ impl Doors {
             }
         }
         let want = Want { newer_than: params.newer_than, min_ttl: params.min_ttl.map(Duration::from_secs) };
-        let fetched = match self.core.fetch(&id, want).await {
+        let fetched = match params.helper {
+            // In a box, as above.
+            true => Box::pin(self.helpers.fetch(&self.core, &id, want)).await,
+            false => self.core.fetch(&id, want).await,
+        };
+        let fetched = match fetched {
             Ok(fetched) => fetched,
             Err(failure) => {
+                if params.helper && failure.needs_a_person() {
+                    self.needs_sign_in(peer, &account);
+                }
                 let fault = show::about(faults::failure(&failure), &account);
                 let failed = AuditEntry { code: Some(fault.data.code.clone()), ..line(AuditOutcome::Failed) };
                 self.write(failed).await?;
@@ -434,6 +490,7 @@ impl Doors {
                 log: Some(self.paths.data_dir.join(crate::log::FILE_NAME).display().to_string()),
             },
             paused: self.core.paused(),
+            links: Some(self.gateway.links.count()),
             display: self.consent.session().display(),
             consent_window: match self.consent.is_there() {
                 true => api::ConsentWindow::There,
@@ -544,7 +601,7 @@ impl Doors {
         Ok(api::SignInStarted { sign_in: id.as_str().to_owned() })
     }
 
-    fn start(&self, params: api::SignInStart) -> Result<Start, Fault> {
+    fn start(&self, mut params: api::SignInStart) -> Result<Start, Fault> {
         let wrong = |reason: &str| {
             Fault::new(Code::BadParameters).detail("method", "sign_in.start").detail("reason", reason)
         };
@@ -559,7 +616,15 @@ impl Doors {
                 }
                 Target::New { server, name: params.name.clone() }
             }
-            (None, Some(account)) if params.name.is_none() => Target::Again(self.find(account)?),
+            (None, Some(account)) if params.name.is_none() => {
+                let id = self.find(account)?;
+                // What programs wait for is asked for along with what was asked for before.
+                let wanted = self.gateway.attention.wanted(&id);
+                if !wanted.is_empty() {
+                    params.scopes.get_or_insert_default().extend(wanted);
+                }
+                Target::Again(id)
+            }
             (None, Some(_)) => {
                 return Err(wrong("`name` is for a new account; `account.rename` changes one"));
             }
@@ -913,7 +978,7 @@ impl Doors {
 
     // --- shared
 
-    fn find(&self, text: &str) -> Result<AccountId, Fault> {
+    pub(crate) fn find(&self, text: &str) -> Result<AccountId, Fault> {
         self.core.find(text).map_err(|e| faults::failure(&e).detail("account", text).detail("server", text))
     }
 

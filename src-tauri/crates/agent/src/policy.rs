@@ -258,9 +258,39 @@ impl ProgramPattern {
     fn matches(&self, program: &Path) -> bool {
         match self {
             ProgramPattern::Any => true,
-            ProgramPattern::File { written, real } => program == written || real.as_deref() == Some(program),
+            ProgramPattern::File { written, real } => {
+                same(program, written) || real.as_deref().is_some_and(|real| same(program, real))
+            }
         }
     }
+}
+
+#[cfg(not(windows))]
+fn same(a: &Path, b: &Path) -> bool {
+    a == b
+}
+
+/// Windows takes `c:\a.exe` and `C:\A.EXE` for one file, and `canonicalize` begins with `\\?\`. Letters beyond ASCII have to
+/// be as written or as the disk has them: the disk's own table of their cases is not to be had.
+#[cfg(windows)]
+fn same(a: &Path, b: &Path) -> bool {
+    use std::path::{Component, Prefix};
+    let words = |path: &Path| -> Vec<std::ffi::OsString> {
+        let word = |component: Component<'_>| match component {
+            Component::Prefix(prefix) => match prefix.kind() {
+                Prefix::Disk(letter) | Prefix::VerbatimDisk(letter) => {
+                    char::from(letter.to_ascii_lowercase()).to_string().into()
+                }
+                Prefix::UNC(server, share) | Prefix::VerbatimUNC(server, share) => {
+                    Path::new(server).join(share).into_os_string().to_ascii_lowercase()
+                }
+                _ => prefix.as_os_str().to_owned(),
+            },
+            other => other.as_os_str().to_ascii_lowercase(),
+        };
+        path.components().map(word).collect()
+    };
+    words(a) == words(b)
 }
 
 impl Accounts {
@@ -308,8 +338,12 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 mod tests {
     use super::*;
 
+    /// A path of Unix is no whole one on Windows.
+    const ROOT: &str = if cfg!(windows) { "C:/" } else { "/" };
+
     fn parse(text: &str) -> Result<Policy, PolicyError> {
-        Policy::parse(text, Path::new("/c/policy.toml"))
+        let text = text.replace("program = \"/", &format!("program = \"{ROOT}"));
+        Policy::parse(&text, Path::new("/c/policy.toml"))
     }
 
     const NAMES: [&str; 3] = ["a1", "work", "https://mcp.example/mcp"];
@@ -332,7 +366,7 @@ mod tests {
         .unwrap();
         let may = |program: &str, names, scopes: &[&str], now| {
             policy.allows(
-                Path::new(program),
+                &Path::new(ROOT).join(program),
                 names,
                 &scopes.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>(),
                 now,
@@ -344,6 +378,23 @@ mod tests {
         assert!(!may("/usr/bin/claude2", NAMES, &[], 0));
         assert!(may("/opt/codex", NAMES, &["write"], 1_801_353_599));
         assert!(!may("/opt/codex", NAMES, &["write"], 1_801_353_600));
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn a_file_is_what_windows_takes_for_one() {
+        for (a, b, wanted) in [
+            (r"C:\Program Files\Code.exe", r"c:\program files\code.EXE", true),
+            (r"C:\a.exe", r"\\?\c:\a.exe", true),
+            (r"C:\a.exe", "C:/a.exe", true),
+            (r"\\server\share\a.exe", r"\\?\UNC\SERVER\share\a.exe", true),
+            (r"C:\a.exe", r"D:\a.exe", false),
+            (r"C:\a.exe", r"C:\b\a.exe", false),
+            // the sign for kelvin is no k on the disk
+            (r"C:\k.exe", "C:\\\u{212a}.exe", false),
+        ] {
+            assert_eq!(same(Path::new(a), Path::new(b)), wanted, "{a} {b}");
+        }
     }
 
     #[test]

@@ -5,7 +5,9 @@
 //! notifications waiting and connections are bounded, and whoever is over a bound waits. A token that is fresh goes out
 //! in the same turn of the loop in which it was asked for: no task, no thread, no lock held across a wait.
 
+use crate::gateway::{self, Granted};
 use crate::methods::{Doors, Peer};
+use mcp_login_ipc::Request;
 use mcp_login_ipc::api::Notification;
 use mcp_login_ipc::envelope::{self, Incoming, MAX_LINE};
 use mcp_login_ipc::secret::Line;
@@ -39,7 +41,7 @@ const READ_SIZE: usize = 4 * 1024;
 /// Serves one connection until it ends. `stream` is a Unix socket or a named pipe.
 pub async fn connection<S>(mut stream: S, peer: Arc<Peer>, doors: Arc<Doors>)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let (notes, inbox) = mpsc::channel(MAX_NOTES);
     let connection = Connection { peer, doors, notes, inbox, working: JoinSet::new(), input: Vec::new() };
@@ -69,13 +71,18 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut self, stream: &mut S) -> io::Result<Hangs> {
+    async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(mut self, stream: &mut S) -> io::Result<Hangs> {
         let mut stop = self.doors.stopping();
         loop {
             while self.working.len() < MAX_REQUESTS
                 && let Some(line) = self.next_line()
             {
-                self.take(stream, &line).await?;
+                if let Some(granted) = self.take(stream, &line).await? {
+                    // In a box: who asks for a token should not carry what a link needs.
+                    Box::pin(gateway::serve(stream, std::mem::take(&mut self.input), granted, &self.doors))
+                        .await;
+                    return Ok(Hangs::Ours);
+                }
             }
             if self.input.len() >= MAX_LINE && !self.input.contains(&b'\n') {
                 // What follows cannot be told from the rest of this line: the connection ends.
@@ -86,7 +93,7 @@ impl Connection {
                 .await?;
                 return Ok(Hangs::Ours);
             }
-            let idle = self.working.is_empty() && self.notes.strong_count() == 1;
+            let idle = self.is_free();
             self.input.reserve(READ_SIZE);
             tokio::select! {
                 read = stream.read_buf(&mut self.input), if self.working.len() < MAX_REQUESTS => {
@@ -118,24 +125,46 @@ impl Connection {
         Some(line)
     }
 
-    async fn take<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, line: &[u8]) -> io::Result<()> {
+    /// Answers a line, or has it answered. What it returns is what the connection is from now on.
+    async fn take<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        line: &[u8],
+    ) -> io::Result<Option<Granted>> {
         let (id, request) = match envelope::read_request(line) {
             Incoming::Request { id, request } => (id, request),
             Incoming::Bad { id, fault } => {
-                return send(stream, &envelope::write_error(id.as_ref(), &fault)).await;
+                send(stream, &envelope::write_error(id.as_ref(), &fault)).await?;
+                return Ok(None);
             }
-            Incoming::Ignored => return Ok(()),
+            Incoming::Ignored => return Ok(None),
+        };
+        let request = match request {
+            Request::GatewayOpen(params) if self.is_free() => {
+                let (line, granted) = match Box::pin(self.doors.link(&self.peer, &id, params)).await {
+                    Ok((line, granted)) => (line, Some(granted)),
+                    Err(line) => (line, None),
+                };
+                send(stream, &line).await?;
+                return Ok(granted);
+            }
+            other => other,
         };
         let mut answer =
             Box::pin(self.doors.clone().answer(self.peer.clone(), id, request, self.notes.clone()));
         // Most answers are there at once; only those that are not cost a task.
         match std::future::poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
-            Poll::Ready(line) => send(stream, &line).await,
+            Poll::Ready(line) => send(stream, &line).await?,
             Poll::Pending => {
                 self.working.spawn(answer);
-                Ok(())
             }
         }
+        Ok(None)
+    }
+
+    /// Whether nothing was asked that is not answered, and nothing subscribed.
+    fn is_free(&self) -> bool {
+        self.working.is_empty() && self.notes.strong_count() == 1
     }
 
     /// The peer said its last word (`printf … | nc`): it still gets its answers.

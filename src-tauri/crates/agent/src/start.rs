@@ -11,6 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Mistake, VaultChoice};
 use crate::consent::{BesideAgent, Consent};
 use crate::core::{Core, Event, Notice, Options as CoreOptions};
+use crate::door::HttpDoor;
 use crate::failure::Failure;
 use crate::harden::Shortfall;
 use crate::http::{SystemHttp, Wire};
@@ -244,6 +245,9 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
         paths: paths.clone(),
         choice,
         consent: Consent::new(BesideAgent::new(&own), Session::of_this_process()),
+        gateway: Default::default(),
+        helpers: Default::default(),
+        door: HttpDoor::load(&paths.data_dir)?,
         wanted: watch::channel(0).0,
         instance: instance(),
         examinations: Arc::new(Semaphore::new(examine::MOST)),
@@ -257,6 +261,7 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
         let _ = audit.write(AuditEntry { note: Some(path.display().to_string()), ..entry }).await;
     }
     tracing::info!(pid = std::process::id(), version = identity::SOFTWARE_VERSION, "serving");
+    doors.open_door_again().await;
     let background = tokio::spawn({
         let (core, stopped) = (core.clone(), stopped.clone());
         async move { core.run(stopped).await }
@@ -360,6 +365,7 @@ async fn follow_core(doors: Arc<Doors>) {
     loop {
         let (action, receipt) = match events.recv().await {
             Ok(Event::Removed { account, .. }) => {
+                doors.forget_door_keys_of(&account).await;
                 if let Err(error) = doors.approvals.forget(&account).await {
                     tracing::warn!(%error, "approvals of an account that is gone stay in the file");
                 }

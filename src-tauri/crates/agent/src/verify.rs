@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::core::{Core, Inner};
 use crate::failure::Failure;
+use crate::fetch::Fetched;
 use crate::id::AccountId;
 
 /// The smallest request that every MCP server must look at: with a bad token it answers 401 before reading it
@@ -47,6 +48,15 @@ impl Core {
         };
         let server = core.ask_server(&rule, &account.server, &tokens.access).await;
         Ok(Verification { introspection, server, fault: None, at })
+    }
+}
+
+impl Core {
+    /// What the server says to this token. Changes nothing.
+    pub(crate) async fn try_token(&self, fetched: &Fetched) -> Verdict {
+        let account = &fetched.account;
+        let rule = account.network.rule(&account.server, &self.0.allowed_hosts);
+        self.0.ask_server(&rule, &account.server, &fetched.access).await
     }
 }
 

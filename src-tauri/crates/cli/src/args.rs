@@ -44,6 +44,10 @@ pub enum Command {
     Token(Token),
     /// Print the Authorization header as a JSON object, for MCP clients that call a header helper
     Headers(Headers),
+    /// Be an MCP server on standard input and output: carry messages to the account's server, with its token
+    Proxy(Proxy),
+    /// An HTTP address on this computer, for MCP clients that speak HTTP only; closed until you open it
+    Door(Door),
     /// Fetch new tokens now
     Refresh(Name),
     /// Sign out: revoke the tokens at the server, delete them here, and say what was achieved
@@ -54,6 +58,14 @@ pub enum Command {
     Pause,
     /// Hand out tokens again
     Resume,
+    /// Connect an MCP client to an account; alone, show the clients that are here
+    Connect(Connect),
+    /// Take an account out of an MCP client's configuration
+    Disconnect(Disconnect),
+    /// Take back the last change that was made in clients' configuration
+    Undo(Undo),
+    /// Move in: sign in to the remote servers that your MCP clients have already, and connect the clients
+    Setup(Box<Setup>),
     /// Which programs may use which accounts
     Approvals(Approvals),
     /// Show who got what, and when (never a token)
@@ -66,6 +78,12 @@ pub enum Command {
     Callback(Callback),
     /// Watch the whole story against a server on this computer; your own accounts are not touched
     Demo(Demo),
+    /// Have terminals find `mcp-login` by its name
+    Path {
+        /// What to do
+        #[command(subcommand)]
+        action: PathAction,
+    },
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -195,6 +213,50 @@ pub struct Headers {
     pub name: String,
 }
 
+/// `proxy`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Proxy {
+    /// The account, or the server's address, which need not be signed in to yet
+    #[arg(value_name = "NAME|URL")]
+    pub name: String,
+}
+
+/// `door`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Door {
+    /// What to do; `status` when nothing is said
+    #[command(subcommand)]
+    pub action: Option<DoorAction>,
+}
+
+/// What can be done about the HTTP door.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum DoorAction {
+    /// Show whether it is open, and who has keys
+    Status,
+    /// Open it, now and whenever the agent starts
+    On {
+        /// Listen at this port; by default the one from last time
+        #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
+        port: Option<u16>,
+    },
+    /// Close it
+    Off,
+    /// Make a key for one client and one account, and show it once
+    Key {
+        /// The account
+        name: String,
+        /// What you call the client
+        #[arg(long, value_name = "LABEL")]
+        client: String,
+    },
+    /// Take a key away
+    Forget {
+        /// The key, as `status` names it
+        id: String,
+    },
+}
+
 /// A command with one account.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Name {
@@ -220,6 +282,93 @@ pub struct Rename {
     pub name: String,
     /// What to call it from now on
     pub new_name: String,
+}
+
+/// How a client gets to its server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Via {
+    /// It starts `mcp-login proxy`, and never sees a token; every client can
+    #[default]
+    Proxy,
+    /// It connects itself, and asks `mcp-login headers` for the header; Claude Code and Codex
+    Headers,
+    /// It connects to the agent's door (`mcp-login door on`) with a key of its own; VS Code
+    Door,
+}
+
+/// Whether and how a change is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args, Default)]
+pub struct Consent {
+    /// Do not ask; for scripts
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Show the change, and make none
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+}
+
+/// `connect`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Connect {
+    /// The account
+    #[arg(requires = "client")]
+    pub name: Option<String>,
+    /// The client, such as cursor; `mcp-login connect` shows them
+    #[arg(long, value_name = "CLIENT", requires = "name")]
+    pub client: Option<String>,
+    /// How it gets to the server
+    #[arg(long, value_enum, default_value_t, requires = "name")]
+    pub via: Via,
+    /// Write the file in this project instead of your own
+    #[arg(long, value_name = "DIR", requires = "name")]
+    pub project: Option<PathBuf>,
+    /// Call the entry this; by default, after the account
+    #[arg(long = "as", value_name = "NAME", requires = "name")]
+    pub entry: Option<String>,
+    /// Put ours in the place of an entry that has the name
+    #[arg(long, requires = "name")]
+    pub replace: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)] // a doc line here would be taken for the help text
+    pub consent: Consent,
+}
+
+/// `disconnect`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Disconnect {
+    /// The account, or the entry's name
+    pub name: String,
+    /// The client
+    #[arg(long, value_name = "CLIENT")]
+    pub client: String,
+    /// In this project's file instead of your own
+    #[arg(long, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)] // a doc line here would be taken for the help text
+    pub consent: Consent,
+}
+
+/// `undo`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct Undo {
+    #[command(flatten)]
+    #[allow(missing_docs)] // a doc line here would be taken for the help text
+    pub consent: Consent,
+}
+
+/// `setup`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Setup {
+    /// Only these servers (repeat it); by default all that are found
+    #[arg(long = "only", value_name = "URL")]
+    pub only: Vec<String>,
+    /// Print addresses instead of opening a browser
+    #[arg(long)]
+    pub no_browser: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)] // a doc line here would be taken for the help text
+    pub consent: Consent,
 }
 
 /// `approvals`
@@ -332,6 +481,15 @@ pub struct Doctor {
     #[command(flatten)]
     #[allow(missing_docs)] // a doc line here would be taken for the help text
     pub browser: Browser,
+}
+
+/// What can be done about finding the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum PathAction {
+    /// For this user: a link in `/usr/local/bin` or `~/.local/bin`; on Windows, an entry in your `Path`
+    Add,
+    /// Take it back
+    Remove,
 }
 
 /// `callback`

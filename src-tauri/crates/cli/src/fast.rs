@@ -65,6 +65,14 @@ pub fn read(args: &[OsString]) -> Option<Ask> {
     Some(ask)
 }
 
+/// The account of a plain `proxy NAME`: clients start one for every window.
+#[must_use]
+pub fn proxy(args: &[OsString]) -> Option<&str> {
+    let [command, account] = args else { return None };
+    let account = account.to_str().filter(|name| !name.is_empty() && !name.starts_with('-'))?;
+    (command.to_str()? == "proxy").then_some(account)
+}
+
 /// The same from what the big reader understood.
 #[must_use]
 pub fn from_cli(cli: &Cli) -> Option<Ask> {

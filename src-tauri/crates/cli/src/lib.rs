@@ -11,11 +11,14 @@ mod commands;
 mod demo;
 pub mod failure;
 pub mod fast;
+pub mod gateway;
 mod keys;
 mod link;
 pub mod manual;
 pub mod out;
+mod preview;
 mod progress;
+mod proxy;
 pub mod receipt;
 pub mod records;
 mod scheme;
@@ -23,6 +26,7 @@ mod surroundings;
 pub mod table;
 pub mod text;
 pub mod when;
+mod wirings;
 mod words;
 
 pub use mcp_login_address::{domain, opener};
@@ -37,6 +41,12 @@ use std::ffi::OsString;
 pub fn run(args: &[OsString]) -> u8 {
     if let Some(ask) = fast::read(args) {
         return match commands::hand_out(&ask) {
+            Ok(()) => 0,
+            Err(failure) => report(&Out::new(Format::People), &failure),
+        };
+    }
+    if let Some(account) = fast::proxy(args) {
+        return match proxy::run(account) {
             Ok(()) => 0,
             Err(failure) => report(&Out::new(Format::People), &failure),
         };

@@ -4,7 +4,7 @@
 
 use crate::failure::Failure;
 use mcp_login_ipc::api::{Hello, Notification, Welcome};
-use mcp_login_ipc::client::{ClientError, Pending, StartHow};
+use mcp_login_ipc::client::{ClientError, LinkReader, LinkWriter, Pending, StartHow};
 use mcp_login_ipc::method::{Call, call};
 use mcp_login_ipc::{Client, Code, Fault, Paths, identity};
 use std::path::PathBuf;
@@ -87,6 +87,14 @@ impl Link {
         let pending = self.client.send(question)?;
         self.welcome()?;
         Ok(self.client.receive(pending)?)
+    }
+
+    /// The connection itself, after `gateway.open`.
+    ///
+    /// # Errors
+    /// When the system has no more descriptors.
+    pub(crate) fn into_link(self) -> Result<(LinkReader, LinkWriter), Failure> {
+        Ok(self.client.into_link().map_err(ClientError::Lost)?)
     }
 
     /// Waits, as long as it takes, for the next thing that the agent says unasked.

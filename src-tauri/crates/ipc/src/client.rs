@@ -16,12 +16,14 @@ use crate::fault::Fault;
 use crate::method::Call;
 use crate::paths::{PathError, Paths};
 
+mod link;
 mod start;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
 
+pub use link::{LinkReader, LinkWriter};
 pub use start::StartHow;
 #[cfg(unix)]
 use unix::Stream;
@@ -269,6 +271,15 @@ impl Client {
                 Answer::Result { .. } | Answer::Error { .. } | Answer::Notification(None) => {}
             }
         }
+    }
+
+    /// What `gateway.open` made of the connection: a stream of MCP messages. To be called right after its answer.
+    ///
+    /// # Errors
+    /// When the system has no more descriptors.
+    pub fn into_link(mut self) -> io::Result<(LinkReader, LinkWriter)> {
+        let left = self.buffer.split_off(self.start);
+        link::split(&self.stream, left)
     }
 
     fn deadline(&self) -> Option<Instant> {

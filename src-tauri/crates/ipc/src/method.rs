@@ -149,6 +149,18 @@ methods! {
     SignInList "sign_in.list" Look SignInList(api::Empty) -> api::SignIns;
     /// Hands out an access token; rotates it first when it is about to end.
     TokenGet "token.get" Use TokenGet(api::TokenGet) -> api::TokenGrant;
+    /// Makes a link of this connection: MCP messages follow, and the agent puts the token on. Nothing else may be under way on it.
+    GatewayOpen "gateway.open" Use GatewayOpen(api::GatewayOpen) -> api::GatewayOpened;
+    /// The links that are open, and what waits for a person.
+    GatewayList "gateway.list" Look GatewayList(api::Empty) -> api::Gateway;
+    /// Whether the HTTP door is open, and who has keys.
+    DoorStatus "door.status" Look DoorStatus(api::Empty) -> api::Door;
+    /// Opens or closes the HTTP door.
+    DoorSet "door.set" Keep DoorSet(api::DoorSet) -> api::Door;
+    /// Makes a key for one client and one account. It is worth nothing before a person has allowed it.
+    DoorMakeKey "door.make_key" Keep DoorMakeKey(api::DoorMakeKey) -> api::DoorNewKey;
+    /// Takes a key away.
+    DoorForgetKey "door.forget_key" Keep DoorForgetKey(api::DoorForgetKey) -> api::Empty;
     /// Begins a sign-in. Notifications `sign_in.progress` follow; the program in front of the person opens the address.
     SignInStart "sign_in.start" Keep SignInStart(api::SignInStart) -> api::SignInStarted;
     /// Waits until a sign-in is finished; notifications `sign_in.progress` come meanwhile.
@@ -175,6 +187,8 @@ methods! {
     ApprovalRemove "approval.remove" Keep ApprovalRemove(api::ApprovalRemove) -> api::Empty;
     /// Shows the consent window for a question that waits.
     ApprovalAsk "approval.ask" Keep ApprovalAsk(api::ApprovalAsk) -> api::Empty;
+    /// Asks the person beforehand whether a program may use an account, as `connect` does for a client. Only from our own programs.
+    ApprovalRequest "approval.request" Keep ApprovalRequest(api::ApprovalRequest) -> api::ApprovalRequested;
     /// Says where windows can be opened, as an agent that was started without a display does not know. Only from our own programs.
     SessionAnnounce "session.announce" Keep SessionAnnounce(api::Announce) -> api::Empty;
     /// Asks the app to show its window.

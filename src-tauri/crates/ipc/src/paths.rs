@@ -100,6 +100,18 @@ impl Paths {
         }
     }
 
+    /// The socket of the HTTP door, beside the agent's own; on Windows the pipe's name.
+    #[must_use]
+    pub fn door(&self) -> PathBuf {
+        if cfg!(windows) {
+            let mut name = self.socket.clone().into_os_string();
+            name.push(".door");
+            name.into()
+        } else {
+            self.socket.with_file_name("door.sock")
+        }
+    }
+
     /// The socket alone: all that a client needs, at a fraction of the cost.
     ///
     /// # Errors

@@ -3,6 +3,9 @@
 //! Invariant: no address is made without PKCE S256 and `state`; the issuer, the redirect URI and `resource` are
 //! recorded before the browser opens, and are what the callback and the token request are held against; `nonce` goes
 //! with `openid` and only then; a client identity is shown to its own issuer only.
+//!
+//! An issuer that dislikes a redirect URI says so on a page (§4.1.2.1), where nobody but the person hears it: see
+//! [`AuthorizationRequest::redirect_is_refused`].
 
 use oauth2::basic::BasicClient;
 use oauth2::{AuthUrl, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl};
@@ -10,6 +13,7 @@ use url::Url;
 
 use crate::UnixSeconds;
 use crate::error::{EndpointName, Error};
+use crate::http::{Http, Purpose, ReachRule, Request};
 use crate::profile::{OfflinePrompt, Profile};
 use crate::random::{Random, unguessable};
 use crate::registration::Registration;
@@ -138,6 +142,31 @@ impl AuthorizationRequest<'_> {
         }
         let (url, _) = request.url();
         Ok((url, pending))
+    }
+
+    /// Asks the authorization endpoint once, without the person: whether it says at once that it does not take this redirect
+    /// URI. With a `state` and a challenge of their own, which nobody keeps, no cookie, and `prompt=none`, by which an OpenID
+    /// provider asks nobody (OpenID Connect Core §3.1.2.1). Only a plain 400 is a no: what is wrong with anything else than
+    /// client and redirect URI is told by a redirect (RFC 6749 §4.1.2.1). Whatever else comes, or nothing, means nothing.
+    ///
+    /// # Errors
+    /// As [`AuthorizationRequest::begin`]; what becomes of the request is none.
+    pub async fn redirect_is_refused<H: Http>(
+        &self,
+        http: &H,
+        reach: &ReachRule,
+        random: &mut (dyn Random + Send),
+        now: UnixSeconds,
+    ) -> Result<bool, Error> {
+        let (url, _) = Self { prompt: Some("none"), ..*self }.begin(random, now)?;
+        let request = ::http::Request::get(url.as_str()).header(::http::header::ACCEPT, "text/html");
+        let Ok(inner) = request.body(Vec::new()) else { return Ok(false) };
+        let request = Request { purpose: Purpose::Authorization, reach: reach.for_url(&url), inner };
+        let answer = http.send(request).await;
+        Ok(answer.is_ok_and(|answer| {
+            answer.status() == ::http::StatusCode::BAD_REQUEST
+                && !answer.headers().contains_key(::http::header::LOCATION)
+        }))
     }
 
     /// The person's choice, else the provider's, else `consent` where `offline_access` needs it: OpenID providers

@@ -33,6 +33,8 @@ pub enum Purpose {
     Metadata,
     /// RFC 7591.
     Registration,
+    /// RFC 6749 §3.1, before the browser goes there: whether our redirect URI is taken.
+    Authorization,
     /// RFC 6749 §3.2.
     Token,
     /// RFC 7009.
@@ -41,9 +43,6 @@ pub enum Purpose {
     Introspection,
     /// RFC 7592 §2.3.
     RegistrationDeletion,
-    /// A look at what the authorization endpoint answers (RFC 6749 §3.1), for an examination: the browser's request, without
-    /// its cookies.
-    Authorization,
 }
 
 /// Which redirects may be followed.
@@ -61,15 +60,13 @@ impl Purpose {
     pub fn max_body(self) -> usize {
         match self {
             // Only status and headers count; what fits tells a person enough.
-            Purpose::Challenge => 64 * 1024,
+            Purpose::Challenge | Purpose::Authorization => 64 * 1024,
             // The largest published documents (Entra, Google) are below 4 KiB; RFC 9728 signed_metadata can be larger.
             Purpose::Metadata => 256 * 1024,
             // Token sets with several JWTs stay below 32 KiB; 256 KiB leaves room for group claims gone wild.
             Purpose::Token => 256 * 1024,
             Purpose::Registration | Purpose::Introspection => 128 * 1024,
             Purpose::Revocation | Purpose::RegistrationDeletion => 64 * 1024,
-            // A sign-in page; what is in it does not count.
-            Purpose::Authorization => 1024 * 1024,
         }
     }
 
@@ -86,8 +83,10 @@ impl Purpose {
     #[must_use]
     pub fn timeout(self) -> Duration {
         match self {
+            // A person waits, and without an answer all is as if nobody had asked.
+            Purpose::Authorization => Duration::from_secs(3),
             // A person waits.
-            Purpose::Challenge | Purpose::Metadata | Purpose::Authorization => Duration::from_secs(15),
+            Purpose::Challenge | Purpose::Metadata => Duration::from_secs(15),
             // A rotation that is cut off may lose the sign-in: give a slow server its time.
             Purpose::Token | Purpose::Registration => Duration::from_secs(30),
             Purpose::Revocation | Purpose::Introspection | Purpose::RegistrationDeletion => {
@@ -103,11 +102,11 @@ impl Purpose {
             Purpose::Challenge => "challenge",
             Purpose::Metadata => "metadata",
             Purpose::Registration => "registration",
+            Purpose::Authorization => "authorization",
             Purpose::Token => "token",
             Purpose::Revocation => "revocation",
             Purpose::Introspection => "introspection",
             Purpose::RegistrationDeletion => "registration_deletion",
-            Purpose::Authorization => "authorization",
         }
     }
 }

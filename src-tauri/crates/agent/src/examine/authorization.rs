@@ -17,7 +17,7 @@ use mcp_login_ipc::finding::{Find, Found};
 use mcp_login_oauth::authorize::PendingAuthorization;
 use mcp_login_oauth::callback::Callback;
 use mcp_login_oauth::error::CallbackFault;
-use mcp_login_oauth::http::{Http as _, HttpFailure, Purpose, Request};
+use mcp_login_oauth::http::{Http as _, HttpFailure, Purpose, Request, Unknown};
 use mcp_login_oauth::registration::Registration;
 use mcp_login_oauth::{AuthorizationCode, Error as OauthError, RedirectUri};
 use url::Url;
@@ -105,6 +105,8 @@ impl Examiner {
                 }
             }
             Err(HttpFailure::TooLarge { .. }) => Answer::Good,
+            // A person waits longer for a page than this request does.
+            Err(HttpFailure::Unknown(Unknown::Timeout)) => Answer::Unknown,
             Err(failure) => Answer::Wrong(judge::failure(failure, host, by)),
         }
     }

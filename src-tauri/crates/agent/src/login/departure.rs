@@ -24,16 +24,7 @@ pub(crate) struct Departure<'a> {
 impl Departure<'_> {
     /// The address, what must be remembered, and what the program in front of the person is told.
     pub(crate) fn begin(&self, now: u64) -> Result<(BrowserStep, PendingAuthorization), OauthError> {
-        let request = AuthorizationRequest {
-            metadata: &self.found.metadata,
-            registration: self.registration,
-            profile: self.found.profile.as_ref(),
-            resource: self.found.resource_parameter.as_ref(),
-            scopes: self.scopes,
-            prompt: self.prompt,
-            login_hint: self.login_hint,
-        };
-        let (url, pending) = request.begin(&mut OsRandom, now)?;
+        let (url, pending) = self.request().begin(&mut OsRandom, now)?;
         let step = BrowserStep {
             authorization_url: url.into(),
             redirect_uri: self.registration.redirect_uri.as_str().to_owned(),
@@ -45,6 +36,19 @@ impl Departure<'_> {
             refused: None,
         };
         Ok((step, pending))
+    }
+
+    /// The request itself.
+    pub(crate) fn request(&self) -> AuthorizationRequest<'_> {
+        AuthorizationRequest {
+            metadata: &self.found.metadata,
+            registration: self.registration,
+            profile: self.found.profile.as_ref(),
+            resource: self.found.resource_parameter.as_ref(),
+            scopes: self.scopes,
+            prompt: self.prompt,
+            login_hint: self.login_hint,
+        }
     }
 }
 

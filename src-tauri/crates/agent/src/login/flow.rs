@@ -21,6 +21,7 @@ use mcp_login_oauth::discovery::{self, Discovered, Question};
 use mcp_login_oauth::error::{CallbackFault, RefusalCode};
 use mcp_login_oauth::http::ReachRule;
 use mcp_login_oauth::id_token::{self, Expected, Person};
+use mcp_login_oauth::random::OsRandom;
 use mcp_login_oauth::registration::{Preregistered, RegistrationKind};
 use mcp_login_oauth::revoke::{self, Revocable};
 use mcp_login_oauth::scope::{self, ScopeSources};
@@ -222,7 +223,7 @@ impl Flow<'_> {
         let registrations = parts.core.registrations();
         let accepted = registrations.accepted(metadata.issuer.as_str()).map(|a| a.redirect);
         let document = |kind| place.config.client_metadata.of(kind);
-        let wanted = Wanted {
+        let mut wanted = Wanted {
             server: &place.server,
             metadata,
             client: place.client.as_ref(),
@@ -237,7 +238,34 @@ impl Flow<'_> {
         };
         let mut ready =
             self.unless_cancelled(inbox, registration::prepare(&parts.http, registrations, &wanted)).await?;
-        let departure = Departure {
+        // The first time at this issuer, where there is another way: one that takes no scheme may say so only to the browser.
+        let unknown = accepted.is_none() && place.client.is_none() && wanted.kinds.len() > 1;
+        if unknown && ready.home.kind == RedirectKind::Scheme {
+            let departure = self.departure(place, &ready);
+            let request = departure.request();
+            let mut random = OsRandom;
+            let asked = request.redirect_is_refused(&parts.http, &place.reach, &mut random, wanted.now);
+            if self.unless_cancelled(inbox, async { Ok(asked.await?) }).await? {
+                tracing::info!(
+                    issuer = metadata.issuer.as_str(),
+                    "the issuer refuses our scheme at its page"
+                );
+                wanted.kinds.retain(|kind| *kind != RedirectKind::Scheme);
+                let again = registration::prepare(&parts.http, registrations, &wanted);
+                ready = self.unless_cancelled(inbox, again).await?;
+            }
+        }
+        let (step, pending) = self.departure(place, &ready).begin(self.now())?;
+        self.sign_ins.table().expect(self.id, pending.clone());
+        let listening =
+            ready.home.listener.take().map(|listener| Listening::at(self.sign_ins, listener, None));
+        let step = Arc::new(step);
+        self.step(Step::Browser(step.clone()));
+        Ok(Trip { step, ready, pending, _listening: listening })
+    }
+
+    fn departure<'a>(&'a self, place: &'a Place, ready: &'a Ready) -> Departure<'a> {
+        Departure {
             server: &place.server,
             found: &place.found,
             scopes: &place.scopes,
@@ -245,14 +273,7 @@ impl Flow<'_> {
             kind: ready.home.kind,
             prompt: self.start.prompt.as_deref(),
             login_hint: self.start.login_hint.as_deref(),
-        };
-        let (step, pending) = departure.begin(self.now())?;
-        self.sign_ins.table().expect(self.id, pending.clone());
-        let listening =
-            ready.home.listener.take().map(|listener| Listening::at(self.sign_ins, listener, None));
-        let step = Arc::new(step);
-        self.step(Step::Browser(step.clone()));
-        Ok(Trip { step, ready, pending, _listening: listening })
+        }
     }
 
     /// Waits for the callback that is to be believed. One with a foreign `state` never gets here; one with the right

@@ -6,7 +6,7 @@ use crate::testing::{Carried, House, Step as Answer};
 use base64::Engine as _;
 use mcp_login_ipc::identity;
 use mcp_login_oauth::callback::LIFE_SECONDS;
-use mcp_login_oauth::http::Purpose;
+use mcp_login_oauth::http::{HttpFailure, Purpose};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const ISSUER: &str = "http://127.0.0.1:9";
@@ -318,6 +318,56 @@ async fn a_refused_redirect_leads_to_the_next_which_is_remembered() {
         stage.sign_ins.callback(&right(&third, ISSUER), Door::Api, None).await.landing(),
         Landing::Done
     );
+}
+
+#[tokio::test]
+async fn an_issuer_that_refuses_the_scheme_at_its_page_is_asked_once() {
+    let auto = || Start { redirect: RedirectWish::Auto, ..new() };
+    let ours = || Opener::Ours(std::path::PathBuf::from("/usr/bin/mcp-login-desktop"));
+    let page = |status| Answer::Answer(status, "<p>no</p>".to_owned());
+
+    // Refused: the next way, without a question, and remembered.
+    let stage = Stage::new(ours()).await;
+    stage.names(ISSUER);
+    stage.registers("c1");
+    stage.registers("c2");
+    stage.house.script.then(Purpose::Authorization, page(400));
+    let (_, mut steps) = stage.start(auto());
+    let first = browser(&mut steps).await;
+    assert_eq!(first.redirect_kind, RedirectKind::Loopback);
+    assert_eq!((stage.asked(Purpose::Authorization), stage.asked(Purpose::Registration)), (1, 2));
+    stage.sign_ins.callback(&right(&first, ISSUER), Door::Api, None).await;
+    assert!(matches!(end(&mut steps).await, Step::Done(_)));
+    stage.names(ISSUER);
+    stage.registers("c3"); // the former listener still has the port
+    let (_, mut steps) = stage.start(auto());
+    assert_eq!(browser(&mut steps).await.redirect_kind, RedirectKind::Loopback);
+    assert_eq!(stage.asked(Purpose::Authorization), 1, "a known issuer is asked again");
+
+    // Whatever else it says is no refusal, and who chose the scheme gets it unasked.
+    for (answer, redirect, asked) in [
+        (page(200), RedirectWish::Auto, 1),
+        (page(403), RedirectWish::Auto, 1),
+        (page(500), RedirectWish::Auto, 1),
+        (Answer::Fail(HttpFailure::TooLarge { limit: 1 }), RedirectWish::Auto, 1),
+        (page(400), RedirectWish::Only(RedirectKind::Scheme), 0),
+    ] {
+        let stage = Stage::new(ours()).await;
+        stage.names(ISSUER);
+        stage.registers("c1");
+        stage.house.script.then(Purpose::Authorization, answer.clone());
+        let (_, mut steps) = stage.start(Start { redirect, ..new() });
+        let opened = browser(&mut steps).await;
+        assert_eq!(opened.redirect_kind, RedirectKind::Scheme, "{answer:?}");
+        assert_eq!(stage.asked(Purpose::Authorization), asked, "{answer:?}");
+        // An issuer that has worked by the scheme is not asked again either.
+        stage.sign_ins.callback(&right(&opened, ISSUER), Door::Api, None).await;
+        assert!(matches!(end(&mut steps).await, Step::Done(_)));
+        stage.names(ISSUER);
+        let (_, mut steps) = stage.start(Start { redirect, ..new() });
+        browser(&mut steps).await;
+        assert_eq!(stage.asked(Purpose::Authorization), asked, "{answer:?}");
+    }
 }
 
 #[tokio::test]

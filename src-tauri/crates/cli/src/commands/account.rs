@@ -3,25 +3,36 @@
 use crate::accounts;
 use crate::args::{Rename, Status};
 use crate::failure::Failure;
+use crate::gateway;
 use crate::link::{Link, Start};
 use crate::out::{Ink, Out};
 use crate::progress::Progress;
 use crate::text::visible;
-use crate::when;
+use crate::{when, wirings, words};
 use jiff::tz::TimeZone;
-use mcp_login_ipc::api::{AccountRefresh, AccountRename, AccountStatus, Empty};
+use mcp_login_ipc::api::{AccountRefresh, AccountRename, AccountStatus, Empty, Gateway};
 use mcp_login_ipc::method::call;
 use serde_json::json;
 
 pub(super) fn list(out: &Out) -> Result<(), Failure> {
     let mut link = Link::open(Start::IfNeeded)?;
     let list = link.call(&call::AccountList(Empty {}))?;
+    let gateway = waiting(&mut link);
     if out.json() {
-        out.value(&json!(list));
-    } else {
-        out.line(&accounts::list(out, &list.accounts, when::now()));
+        out.value(&json!({"accounts": list.accounts, "attention": gateway.attention}));
+        return Ok(());
+    }
+    out.line(&accounts::list(out, &list.accounts, when::now()));
+    if let Some(attention) = gateway::attention(out, &gateway.attention) {
+        out.line("");
+        out.line(&attention);
     }
     Ok(())
+}
+
+/// What is connected and what waits; nothing from an agent that knows no links.
+fn waiting(link: &mut Link) -> Gateway {
+    link.call(&call::GatewayList(Empty {})).unwrap_or_default()
 }
 
 pub(super) fn status(out: &Out, status: &Status) -> Result<(), Failure> {
@@ -52,8 +63,12 @@ pub(super) fn status(out: &Out, status: &Status) -> Result<(), Failure> {
         return Ok(());
     }
     let agent = link.call(&call::AgentStatus(Empty {}))?;
+    let gateway = waiting(&mut link);
+    // what cannot be looked at is the doctor's business
+    let drift = wirings::open().and_then(|wirings| Ok(wirings.drift()?)).unwrap_or_default();
     if out.json() {
-        out.value(&json!({"agent": agent, "accounts": shown}));
+        let drift: Vec<_> = drift.iter().map(words::drift).collect();
+        out.value(&json!({"agent": agent, "accounts": shown, "gateway": gateway, "clients_changed": drift}));
         return Ok(());
     }
     if shown.is_empty() {
@@ -61,6 +76,14 @@ pub(super) fn status(out: &Out, status: &Status) -> Result<(), Failure> {
     }
     out.line("");
     out.line(&super::agent::summary(out, &agent, now));
+    for drift in &drift {
+        out.line(&out.marked(Ink::Attention, "!", &words::drift(drift)));
+    }
+    let parts = [gateway::links(out, &gateway, now), gateway::attention(out, &gateway.attention)];
+    for part in parts.into_iter().flatten() {
+        out.line("");
+        out.line(&part);
+    }
     Ok(())
 }
 
@@ -96,6 +119,18 @@ pub(super) fn rename(out: &Out, rename: &Rename) -> Result<(), Failure> {
             visible(&rename.name),
             out.paint(Ink::Strong, &visible(&done.account.name))
         ));
+        let wired = wirings::open().and_then(|wirings| Ok(wirings.wired()?)).unwrap_or_default();
+        for wired in wired.iter().filter(|wired| wired.account_id == done.account.id) {
+            let again = format!(
+                "{} still asks for {}. Tell it with:  mcp-login connect {} --client {} --as {}",
+                wired.client,
+                visible(&wired.account),
+                visible(&done.account.name),
+                wired.client,
+                visible(&wired.place.name)
+            );
+            out.line(&out.marked(Ink::Attention, "!", &again));
+        }
     }
     Ok(())
 }

@@ -76,7 +76,7 @@ fn agree(out: &Out, name: &str, change: &IssuerChange) -> Result<IssuerChangeCho
         for line in text::wrap(what, out.measure()) {
             out.line(&line);
         }
-        if surroundings::stdin_is_terminal() && ask(out, "Sign in at the new one?") {
+        if surroundings::stdin_is_terminal() && surroundings::ask(out, "Sign in at the new one?") {
             return Ok(IssuerChangeChoice::Accept);
         }
     }
@@ -90,17 +90,6 @@ fn agree(out: &Out, name: &str, change: &IssuerChange) -> Result<IssuerChangeCho
         ),
         format!("If that is right, run `mcp-login login {} --accept-new-issuer`.", quoted(&name)),
     ))
-}
-
-/// A question whose answer is no unless `y` is typed.
-fn ask(out: &Out, question: &str) -> bool {
-    use std::io::Write;
-    let mut err = std::io::stderr().lock();
-    let _ = write!(err, "{} [y/N] ", out.paint_err(Ink::Strong, question));
-    let _ = err.flush();
-    drop(err);
-    let line = surroundings::stdin_line().unwrap_or_default();
-    matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 /// One line of standard input, which is nobody's argument and in no list of processes.

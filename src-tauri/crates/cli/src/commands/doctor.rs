@@ -7,13 +7,14 @@ use crate::out::{Ink, Out};
 use crate::progress::Progress;
 use crate::surroundings::{self, Screen};
 use crate::text::{self, visible};
-use crate::{scheme, when, words};
+use crate::{scheme, when, wirings, words};
 use mcp_login_ipc::api::{
-    Account, AgentStatus, ApprovalsMode, Display, Empty, ManagedView, SchemeState, SchemeView, VaultKind,
-    VaultState, Welcome,
+    Account, AgentStatus, ApprovalsMode, Attention, Display, Empty, Gateway, ManagedView, SchemeState,
+    SchemeView, VaultKind, VaultState, Welcome,
 };
 use mcp_login_ipc::method::call;
 use mcp_login_ipc::{Code, Exit, Fault, Paths, identity};
+use mcp_login_wiring::{Drift, Drifted};
 use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
@@ -87,6 +88,7 @@ fn look() -> Vec<Check> {
     let mut checks = vec![programs(), clock()];
     checks.push(paths());
     let mut scheme = None;
+    let mut accounts = None;
     match agent() {
         Err(failure) => {
             let name = if failure.code == Code::BadSettings.row().code { "Settings" } else { "Agent" };
@@ -114,9 +116,16 @@ fn look() -> Vec<Check> {
                 ));
             }
             checks.extend(seen.accounts.iter().filter_map(account));
+            checks.extend(seen.gateway.attention.iter().map(waits));
+            if !seen.gateway.links.is_empty() {
+                let links = text::count(seen.gateway.links.len() as u64, "MCP client");
+                checks.push(ok("Connected", format!("{links}; `mcp-login status` shows which")));
+            }
             scheme = Some(seen.status.scheme);
+            accounts = Some(seen.accounts);
         }
     }
+    checks.extend(clients(accounts.as_deref()));
     checks.push(browser());
     checks.push(handler(scheme.as_ref()));
     checks
@@ -126,6 +135,7 @@ struct Seen {
     welcome: Welcome,
     status: AgentStatus,
     accounts: Vec<Account>,
+    gateway: Gateway,
 }
 
 fn agent() -> Result<Seen, Failure> {
@@ -133,7 +143,9 @@ fn agent() -> Result<Seen, Failure> {
     let welcome = link.welcome()?.ok_or_else(|| Failure::from(Fault::new(Code::ConnectionLost)))?;
     let status = link.call(&call::AgentStatus(Empty {}))?;
     let accounts = link.call(&call::AccountList(Empty {}))?.accounts;
-    Ok(Seen { welcome, status, accounts })
+    // An agent from before links knows none.
+    let gateway = link.call(&call::GatewayList(Empty {})).unwrap_or_default();
+    Ok(Seen { welcome, status, accounts, gateway })
 }
 
 /// The agent's program has to lie beside ours.
@@ -302,6 +314,67 @@ fn approvals(status: &AgentStatus) -> Check {
 fn account(account: &Account) -> Option<Check> {
     next_step(account)
         .map(|next| problem("Account", format!("{} is not ready", visible(&account.name)), next))
+}
+
+/// What we wrote into clients' files is still what stands there; and the accounts that it names are still there.
+fn clients(accounts: Option<&[Account]>) -> Vec<Check> {
+    let (wired, drift) = match wirings::open().and_then(|w| Ok((w.wired()?, w.drift()?))) {
+        Ok(both) => both,
+        Err(failure) => return vec![failed("Clients", &failure)],
+    };
+    if wired.is_empty() {
+        return Vec::new();
+    }
+    let mut checks: Vec<Check> = drift.iter().map(drifted).collect();
+    for wired in &wired {
+        let named = |account: &Account| account.name == wired.account;
+        if accounts.is_some_and(|accounts| !accounts.iter().any(named)) {
+            let said = format!(
+                "the entry {} of {} is for {}, and there is no such account",
+                visible(&wired.place.name),
+                wired.client,
+                visible(&wired.account)
+            );
+            let next = "If it was renamed, connect it again by its new name; else `mcp-login disconnect`.";
+            checks.push(problem("Clients", said, next));
+        }
+    }
+    if checks.is_empty() {
+        let mut names: Vec<&str> = wired.iter().map(|wired| wired.client.as_str()).collect();
+        names.dedup();
+        checks.push(ok("Clients", format!("{}: as they were connected", names.join(", "))));
+    }
+    checks
+}
+
+fn drifted(drift: &Drift) -> Check {
+    let said = words::drift(drift);
+    let again = format!(
+        "`mcp-login connect {} --client {} --as {} --replace`",
+        visible(&drift.wired.account),
+        drift.wired.client,
+        visible(&drift.wired.place.name)
+    );
+    match drift.drifted {
+        Drifted::Gone => note("Clients", said, format!("Nothing to do, if you took it out; else {again}.")),
+        Drifted::OtherAccount(_) => {
+            note("Clients", said, format!("Nothing to do, if you did that; else {again}."))
+        }
+        Drifted::Unread(_) => problem("Clients", said, "Mend the file, and run the doctor again."),
+        Drifted::OtherAddress(_) | Drifted::OtherCommand(_) | Drifted::Otherwise | Drifted::NoProgram(_) => {
+            problem(
+                "Clients",
+                said,
+                format!("If you did not do that, find out who did; {again} puts ours back."),
+            )
+        }
+    }
+}
+
+/// A program that waits is no fault of the machine, but somebody has to act.
+fn waits(attention: &Attention) -> Check {
+    let (fact, next) = crate::gateway::waits(attention);
+    problem("Waiting", fact, format!("Run `{next}`."))
 }
 
 fn browser() -> Check {

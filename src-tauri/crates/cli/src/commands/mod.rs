@@ -5,11 +5,15 @@ mod add;
 mod agent;
 mod approvals;
 mod callback;
+mod connect;
 mod doctor;
+mod door;
 mod examine;
 mod log;
 mod logout;
 mod offer;
+mod path;
+mod setup;
 mod token;
 mod waiting;
 
@@ -36,11 +40,17 @@ pub(crate) fn run(cli: &Cli, out: &Out) -> Result<(), Failure> {
             Some(ask) => token::hand_out(&ask),
             None => Ok(()),
         },
+        Command::Proxy(proxy) => crate::proxy::run(&proxy.name),
+        Command::Door(args) => door::run(out, args),
         Command::Refresh(name) => account::refresh(out, &name.name),
         Command::Logout(logout) => logout::run(out, logout),
         Command::Rename(rename) => account::rename(out, rename),
         Command::Pause => agent::pause(out, true),
         Command::Resume => agent::pause(out, false),
+        Command::Connect(connect) => connect::connect(out, connect),
+        Command::Disconnect(disconnect) => connect::disconnect(out, disconnect),
+        Command::Undo(undo) => connect::undo(out, undo),
+        Command::Setup(setup) => setup::run(out, setup),
         Command::Approvals(approvals) => approvals::run(out, approvals),
         Command::Log(log) => log::run(out, log),
         Command::Agent(agent) => agent::run(out, agent.action),
@@ -50,6 +60,7 @@ pub(crate) fn run(cli: &Cli, out: &Out) -> Result<(), Failure> {
         },
         Command::Callback(callback) => callback::run(out, callback),
         Command::Demo(demo) => crate::demo::run(out, demo),
+        Command::Path { action } => path::run(out, *action),
         Command::Completions { shell } => {
             write(&manual::completions(*shell));
             Ok(())

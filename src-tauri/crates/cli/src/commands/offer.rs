@@ -13,7 +13,7 @@ use std::io::Write;
 /// `answer` gives the next line that is typed.
 pub(super) fn this_terminal(out: &Out, account: &Account, answer: &mut dyn FnMut() -> Option<String>) {
     let Ok(mut link) = Link::open(Start::Never) else { return };
-    let wish = TokenGet { account: account.id.clone(), newer_than: None, min_ttl: None };
+    let wish = TokenGet { account: account.id.clone(), newer_than: None, min_ttl: None, helper: false };
     let Err(refused) = link.call(&call::TokenGet(wish)) else { return };
     let Some(id) = refused.detail.get("pending").and_then(|id| id.as_str()) else { return };
     let Ok(list) = link.call(&call::ApprovalList(Empty {})) else { return };

@@ -54,6 +54,7 @@ pub(crate) fn hand_out(ask: &Ask) -> Result<(), Failure> {
         account: ask.account.clone(),
         newer_than: ask.newer_than,
         min_ttl: ask.min_ttl,
+        helper: ask.print == Print::Headers,
     }))?;
     let token = grant.access_token.expose();
     let mut bytes = Vec::with_capacity(token.len() + 64);

@@ -223,6 +223,14 @@ fn local_api(schema: &Value) -> String {
          `token.get` of a program that nobody approved yet waits up to 90 s for a person's answer when the consent window can \
          be shown. When no display is known it is refused at once, and `detail.display` is `unknown`: our own command then \
          says where it runs (`session.announce`) and asks again.\n\n\
+         ## Links\n\n\
+         `gateway.open` makes a link of the connection: behind the line feed of its answer both sides speak MCP, one message \
+         a line, as over MCP's stdio transport, and no method of this page any more. It has to be the only request under way, \
+         on a connection without `events.subscribe`; before and after a refusal the connection is as ever. It needs no account \
+         yet and no approval: both are looked for with each message, which waits up to 50 s for a person and is then answered \
+         with an error, `error.data.code` from [errors.md](errors.md). When the agent goes away, open another link with \
+         `resume`: the server is told of the client again, and its answer is kept back. A request that was under way may have \
+         been carried out.\n\n\
          ## Errors\n\n\
          `error.code` is JSON-RPC's number; switch on `error.data.code`, a word of [errors.md](errors.md). \
          `error.message` is the fact and `error.data.next` the next step, both for people. A line that is no request is \

@@ -175,6 +175,9 @@ pub struct AgentStatus {
     pub paths: PathsView,
     /// Rotation and hand-out are paused.
     pub paused: bool,
+    /// Links of MCP clients that are open; nothing from an agent that knows none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<u32>,
     /// Whether a window can be opened.
     pub display: Display,
     /// Whether there is one to open.

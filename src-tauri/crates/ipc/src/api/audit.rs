@@ -60,6 +60,10 @@ pub enum AuditAction {
     AgentStopped,
     /// A token was handed out, or refused.
     Token,
+    /// A program's link carried its first message, or was refused. One entry a link, not one a message.
+    Gateway,
+    /// The HTTP door was opened or closed, or a key was made or taken away.
+    Door,
     /// Tokens were rotated.
     Refresh,
     /// A sign-in was begun.

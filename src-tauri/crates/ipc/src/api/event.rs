@@ -6,6 +6,7 @@ use super::account::Account;
 use super::approval::PendingApproval;
 use super::audit::AuditEntry;
 use super::examination::ExaminationProgress;
+use super::gateway::Attention;
 use super::sign_in::{SignIn, SignInProgress};
 
 /// The notification `event`.
@@ -45,6 +46,12 @@ pub enum Event {
     HandOutChanged {
         /// Whether they stand still now.
         paused: bool,
+    },
+    /// A program waits for a person: to sign in, or to give the account more scopes. Not sent again for the same thing within
+    /// a quarter of an hour.
+    Attention {
+        /// What for.
+        attention: Box<Attention>,
     },
     /// Somebody wants to see the app's window: it was started a second time.
     WindowWanted,

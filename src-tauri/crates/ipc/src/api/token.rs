@@ -17,6 +17,11 @@ pub struct TokenGet {
     /// Seconds that the token has to live at least; bounded by the agent to half the token's lifetime.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_ttl: Option<u64>,
+    /// The caller is an MCP client's header helper, which is not told why it is called: for a connection, or because the
+    /// server refused the last token. One that may have been handed out before is tried at the server first, and renewed only
+    /// when it is refused; and a person is told at once when a sign-in is needed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub helper: bool,
 }
 
 /// `token.get` result.

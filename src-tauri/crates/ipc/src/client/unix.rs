@@ -30,6 +30,19 @@ impl Stream {
         }
     }
 
+    /// Another handle of the same connection.
+    pub(super) fn another(&self) -> io::Result<Self> {
+        let other = self.0.try_clone()?;
+        other.set_read_timeout(None)?;
+        other.set_write_timeout(None)?;
+        Ok(Self(other))
+    }
+
+    /// Ends the connection for both directions; who reads it in another thread wakes up.
+    pub(super) fn hang_up(&self) {
+        let _ = self.0.shutdown(std::net::Shutdown::Both);
+    }
+
     pub(super) fn read(&mut self, into: &mut [u8], deadline: Option<Instant>) -> io::Result<usize> {
         loop {
             self.0.set_read_timeout(left(deadline)?)?;
@@ -38,6 +51,11 @@ impl Stream {
                 other => return other,
             }
         }
+    }
+
+    /// Writes what fits. An error means that nothing of it was taken.
+    pub(super) fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
     }
 
     pub(super) fn write(&mut self, bytes: &[u8], deadline: Option<Instant>) -> io::Result<()> {

@@ -52,6 +52,25 @@ impl Stream {
         Ok(Self { pipe, event })
     }
 
+    /// Another handle of the same connection.
+    pub(super) fn another(&self) -> io::Result<Self> {
+        let pipe = self.pipe.try_clone()?;
+        // SAFETY: all parts may be null; a manual-reset event that is not set.
+        let event = unsafe { CreateEventW(std::ptr::null(), 1, 0, std::ptr::null()) };
+        if event.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a new handle that nobody else owns.
+        let event = unsafe { OwnedHandle::from_raw_handle(event) };
+        Ok(Self { pipe, event })
+    }
+
+    /// Ends what another thread waits for on this connection.
+    pub(super) fn hang_up(&self) {
+        // SAFETY: the pipe is open; null means every operation of this process on it.
+        unsafe { CancelIoEx(self.pipe.as_raw_handle(), std::ptr::null()) };
+    }
+
     pub(super) fn read(&mut self, into: &mut [u8], deadline: Option<Instant>) -> io::Result<usize> {
         let length = u32::try_from(into.len()).unwrap_or(u32::MAX);
         let pipe = self.pipe.as_raw_handle();
@@ -64,6 +83,16 @@ impl Stream {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
             other => other,
         }
+    }
+
+    /// Writes what fits. An error means that nothing of it was taken.
+    pub(super) fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let pipe = self.pipe.as_raw_handle();
+        self.overlapped(None, |state| {
+            // SAFETY: the bytes and `state` live until `overlapped` has seen the end of the operation.
+            unsafe { WriteFile(pipe, bytes.as_ptr(), length, std::ptr::null_mut(), state) }
+        })
     }
 
     pub(super) fn write(&mut self, bytes: &[u8], deadline: Option<Instant>) -> io::Result<()> {

@@ -151,6 +151,10 @@ codes! {
         fact "{account} has to be signed in again: {reason}."
         next "Run `mcp-login login {account}`."
         cause "The authorization server ended the sign-in: it expired, was revoked, or an administrator ended it.";
+    NotSignedIn "not_signed_in" [Ours] NeedsSignIn no
+        fact "Nobody has signed in to {server} yet, or it was signed out."
+        next "Run `mcp-login add {server}`."
+        cause "A program was set up for a server before a person signed in to it.";
     TokenExpired "token_expired" [Ours] NeedsSignIn no
         fact "The access token of {account} has expired and the issuer gave nothing to renew it with."
         next "Run `mcp-login login {account}`; see whether the server offers the scope `offline_access`."
@@ -325,6 +329,27 @@ codes! {
         fact "{account} lacks the scopes {scopes}."
         next "Run `mcp-login login {account} --scope \"{scopes}\"`."
         cause "They were not asked for, or the person or the issuer did not grant them.";
+    // the gateway
+    ServerUnauthorized "server_unauthorized" [Ours] Refused no
+        fact "{server} refuses a token that was just renewed for {account}."
+        next "Check at the server whether this person may use it; then run `mcp-login status {account} --verify`."
+        cause "The person lacks a right there, or the server expects another audience.";
+    ServerForbids "server_forbids" [Ours] Refused no
+        fact "{server} forbids this to {account}: {reason}."
+        next "Ask whoever runs the server for the right; MCP Login has done what a sign-in can do."
+        cause "The account lacks a right that no scope gives, or the server asks for the same scopes without end.";
+    LinkBusy "link_busy" [Ours] Usage no
+        fact "A connection on which something else is under way cannot become a link."
+        next "Open another connection, and ask for `gateway.open` as its first request."
+        cause "A program that uses one connection for everything.";
+    LinkBroken "link_broken" [Ours] Agent later
+        fact "The agent went away while the request was under way; the server may have carried it out."
+        next "Look whether it was carried out before you ask again."
+        cause "The agent was ended or updated in the middle of a request that is not safe to repeat.";
+    DoorPortTaken "door_port_taken" [Ours] Failed later
+        fact "Port {port} cannot be had: {reason}."
+        next "End the program that has it, or choose another with `mcp-login door on --port N` and tell your clients."
+        cause "Another program took the port while the agent did not run.";
     // network
     Offline "offline" [Ours] Unreachable later
         fact "{host} cannot be reached: {reason}."
@@ -453,6 +478,47 @@ codes! {
         fact "This user has no home directory."
         next "Set `MCP_LOGIN_HOME` to a directory of yours with mode 0700."
         cause "A system user, or a broken passwd entry.";
+    // MCP clients' files
+    NoSuchClient "no_such_client" [Ours] Usage no
+        fact "There is no client called {client}."
+        next "Choose one of these: {known}."
+        cause "A typing mistake, or a client that the table does not have yet.";
+    NoSuchWay "no_such_way" [Ours] Usage no
+        fact "{client} cannot be connected this way: {reason}."
+        next "Leave `--via` and `--project` out: every client can be connected by `proxy`, in its own file."
+        cause "Only some clients call a header helper, connect to a door, or read a file in a project.";
+    ClientTooOld "client_too_old" [Ours] Failed no
+        fact "{client} is {found}; for this way it has to be {least} or later."
+        next "Update it, or leave `--via` out."
+        cause "The header helper came with that version; the client's program is asked with `--version`.";
+    EntryExists "entry_exists" [Ours] Usage no
+        fact "{file}, line {line}: there is an entry called {entry} already."
+        next "Choose another name with `--as NAME`, or put ours in its place with `--replace`."
+        cause "Somebody wrote it before; it is not one of ours.";
+    NotConnected "not_connected" [Ours] Usage no
+        fact "{client} has no entry of ours for {account}."
+        next "`mcp-login connect` shows what is connected."
+        cause "It was never connected, or the entry was taken out by hand.";
+    ClientFileUnreadable "client_file_unreadable" [Ours] Failed no
+        fact "{file}{at}: {reason}. Nothing was changed."
+        next "{advice}"
+        cause "A client's configuration that is not what its format allows, has a key twice, or is written in a form that is not edited.";
+    ClientFileUnwritable "client_file_unwritable" [Ours] Failed no
+        fact "{file} cannot be written: {reason}. Nothing was changed."
+        next "If you want it changed, see that you may write it, and try again."
+        cause "A file that is read-only, a directory or a link to nowhere in its place, or a full disk.";
+    ClientFileChanged "client_file_changed" [Ours] Failed later
+        fact "{file} was changed while you looked at it. Nothing was written."
+        next "Try again: you are shown the change anew."
+        cause "The client itself, or another program, wrote it meanwhile.";
+    NothingToUndo "nothing_to_undo" [Ours] Usage no
+        fact "There is no change to take back."
+        next "`mcp-login connect` shows what is connected."
+        cause "Nothing was connected, or all of it was taken back.";
+    NoWayBack "no_way_back" [Ours] Failed no
+        fact "{file} was changed since, and the way back is not sure. Nothing was changed."
+        next "What it was lies in {copy}; put back by hand what you need of it."
+        cause "Somebody wrote the file after the change that is to be taken back.";
     // the command
     Usage "usage" [Ours] Usage no
         fact "The command line is wrong: {reason}."

@@ -1,4 +1,5 @@
-//! macOS: the login keychain file. Numbers from Apple's `SecBase.h`.
+//! macOS: the login keychain file, or with the feature `data-protection-keychain` the other one. Numbers from Apple's
+//! `SecBase.h`.
 
 use std::sync::Arc;
 
@@ -10,12 +11,25 @@ use crate::{Error, Kind};
 
 pub(super) const KIND: Kind = Kind::Keychain;
 
+#[cfg(not(feature = "data-protection-keychain"))]
 pub(super) fn open() -> keyring_core::Result<Arc<CredentialStore>> {
     Ok(apple_native_keyring_store::keychain::Store::new()?)
 }
 
+#[cfg(feature = "data-protection-keychain")]
+pub(super) fn open() -> keyring_core::Result<Arc<CredentialStore>> {
+    Ok(apple_native_keyring_store::protected::Store::new()?)
+}
+
+#[cfg(not(feature = "data-protection-keychain"))]
 pub(super) fn modifiers(_service: &str, _name: &str) -> Vec<(&'static str, String)> {
     Vec::new()
+}
+
+/// Readable while the screen is locked, since tokens are renewed then too; on this Mac and in no backup of it.
+#[cfg(feature = "data-protection-keychain")]
+pub(super) fn modifiers(_service: &str, _name: &str) -> Vec<(&'static str, String)> {
+    vec![("access-policy", "after-first-unlock-this-device-only".to_owned())]
 }
 
 /// Looking for an item that is not there needs no password, so the common probe is all.
