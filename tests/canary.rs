@@ -284,6 +284,24 @@ fn live(home: &Home, sandbox: &Sandbox, secrets: &mut Secrets) -> Heard {
     ] {
         heard.keep(home.run(arguments));
     }
+    // A whole examination, whose trace is to be handed on.
+    for more in [&["--thorough"][..], &["--redirect", "scheme"]] {
+        let mut arguments = vec!["doctor", sandbox.mcp(), "--sign-in", "--no-browser", "--json"];
+        arguments.extend_from_slice(more);
+        let looking = home.start(&arguments);
+        let address = looking.line_with(|line| {
+            let value: Value = serde_json::from_str(line).ok()?;
+            value["authorization_url"].as_str().map(str::to_owned)
+        });
+        let back = allow(&address, secrets);
+        match more {
+            ["--thorough"] => drop(back.deliver()),
+            _ => drop(heard.keep(home.run_with_input(&["callback", "-"], &back.url)).ok()),
+        }
+        let (_, lines, stderr) = looking.finish();
+        assert!(lines.join("").contains("\"trace\""), "no trace: {lines:?}");
+        heard.0.push(("the trace of an examination".to_owned(), format!("{}{stderr}", lines.join("\n"))));
+    }
     // The server's own fault with the code: an error while the exchange has it.
     sandbox.fault("refuse", "code:invalid_grant");
     let sign_in = home.add(sandbox.mcp(), &["--name", "third", "--redirect", "loopback"]);
