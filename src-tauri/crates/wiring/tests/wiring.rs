@@ -338,12 +338,14 @@ fn the_key_of_a_door_is_in_no_record_of_ours() {
     let record = read(&person.place.path().join("data/clients/wired.json"));
     assert!(!record.contains("mcplogin_k"), "{record}");
     assert_eq!(person.drift(), []);
-    fs::write(&file, read(&file).replace("unix:///run/door.sock#/mcp", "https://evil.example/")).unwrap();
+    let ours = read(&file);
+    fs::write(&file, ours.replace("unix:///run/door.sock#/mcp", "https://evil.example/")).unwrap();
     assert_eq!(person.drift(), [Drifted::OtherAddress("https://evil.example/".into())]);
+    fs::write(&file, ours).unwrap();
     let plan = person.wirings.disconnect("vscode", "a", &Scope::Person).unwrap();
     assert_eq!(plan.keys, ["k1"]);
     plan.apply().unwrap();
-    assert_eq!(read(&file), "{\n}\n".replace('\n', "\n"));
+    assert_eq!(read(&file), "{\n}\n");
 }
 
 #[test]
