@@ -18,6 +18,12 @@ const COMMANDS: &[&str] = &[
     "install_command",
     "registrable_domain",
     "quit",
+    "clients",
+    "plan_connect",
+    "plan_disconnect",
+    "plan_setup",
+    "plan_undo",
+    "make_change",
     "consent_questions",
     "consent_decide",
 ];

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use mcp_login_ipc::identity;
 use mcp_login_tests::raw::{self, Local};
-use mcp_login_tests::{Agent, Home, Person, Sandbox, place, wait, win32};
+use mcp_login_tests::{Agent, Home, McpClient, Person, Sandbox, place, wait, win32};
 use serde_json::{Value, json};
 
 /// Names a home to the test that starts an agent with a handle that it must not get.
@@ -171,6 +171,27 @@ fn one_refresh_for_many_processes() {
     assert_eq!(tokens.len(), 1, "different answers");
     assert_eq!(sandbox.at("refresh").len(), 1, "token requests");
     assert_eq!(sandbox.mcp_answers(&tokens[0]), 200);
+}
+
+/// An MCP client on standard input and output, which on Windows are pipes without lines, and whose lines may end in CR LF.
+#[test]
+fn a_client_over_stdio() {
+    let sandbox = Sandbox::start();
+    let home = Home::new();
+    home.signed_in(sandbox.mcp(), "work");
+    let mut client = McpClient::proxy(&home, "work");
+    assert_eq!(client.initialize()["serverInfo"]["name"], "mcp-login-sandbox");
+    client.echo("hello over there: büro, работа");
+    client.echo(&"long ".repeat(40_000));
+    let (ended, stderr) = client.close();
+    assert!(ended.success(), "{stderr}");
+
+    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "0"}}});
+    let said = home.run_with_input(&["proxy", "work"], &format!("{hello}\r\n")).ok();
+    let answer: Value = serde_json::from_str(said.text()).expect("one answer");
+    assert_eq!(answer["id"], 1, "{answer}");
+    assert!(!said.stdout.contains('\r'), "{:?}", said.stdout);
 }
 
 /// Text as editors and shells of Windows write it: lines that end in CR LF, a file that begins with a byte order mark.

@@ -19,10 +19,10 @@ use crate::settings::Settings;
 use crate::shell::Shell;
 use crate::{browsers, clipboard, relay};
 
-type Answer = Result<Value, Refusal>;
+pub(crate) type Answer = Result<Value, Refusal>;
 
 /// Runs what may wait on a thread for that.
-async fn aside(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+pub(crate) async fn aside(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
     tauri::async_runtime::spawn_blocking(work).await.unwrap_or_else(|_| Err(Code::Internal.into()))
 }
 

@@ -27,6 +27,8 @@ use crate::refusal::Refusal;
 use crate::subscribers::Subscribers;
 use crate::{display, shell, subscribers, windows};
 
+#[cfg(target_os = "linux")]
+mod drawing;
 mod icon;
 mod pipe;
 
@@ -147,6 +149,9 @@ impl Link {
 
 /// Runs until nothing waits any more.
 pub(crate) fn run() -> ExitCode {
+    // before there are threads
+    #[cfg(target_os = "linux")]
+    drawing::plainly();
     let opened = pipe::take().and_then(|(input, out)| Link::open(input, out));
     let (link, heard) = match opened {
         Ok(opened) => opened,

@@ -12,6 +12,7 @@ mod arguments;
 mod automation;
 mod autostart;
 mod browsers;
+mod clients;
 mod clipboard;
 mod command_line;
 mod commands;
@@ -29,6 +30,7 @@ mod settings;
 mod shell;
 mod subscribers;
 mod tray;
+mod watch;
 mod windows;
 mod words;
 

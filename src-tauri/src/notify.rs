@@ -121,6 +121,19 @@ pub(crate) fn scheme_taken(program: Option<&str>) -> Note {
     }
 }
 
+/// That an entry of ours in a client's file says something else.
+pub(crate) fn entry_changed(client: &str, account: &str) -> Note {
+    Note {
+        title: "A client's settings were changed".to_owned(),
+        body: format!(
+            "What {} starts for {} is not what was written there. Look what it is now.",
+            words::name(client),
+            words::name(account)
+        ),
+        leads: Leads::View("programs".to_owned()),
+    }
+}
+
 /// Shows it, where the system has a place for it, and waits for a click.
 pub(crate) fn show(app: &AppHandle, note: Note) {
     let app = app.clone();

@@ -21,7 +21,7 @@ use crate::picture::Picture;
 use crate::settings::Settings;
 use crate::subscribers::{self, Subscribers};
 use crate::tray::{Action, Tray};
-use crate::{autostart, commands, deep_link, display, windows};
+use crate::{autostart, clients, commands, deep_link, display, watch, windows};
 
 /// What the app knows and holds.
 pub(crate) struct Shell {
@@ -123,6 +123,7 @@ pub(crate) fn run(opening: &Opening, paths: Paths, lock: Lock) -> ExitCode {
         .manage(shell)
         .manage(settings)
         .manage(Subscribers::default())
+        .manage(clients::Shown::default())
         .invoke_handler(tauri::generate_handler![
             commands::agent_call,
             subscribers::subscribe,
@@ -138,7 +139,13 @@ pub(crate) fn run(opening: &Opening, paths: Paths, lock: Lock) -> ExitCode {
             commands::take_scheme,
             commands::install_command,
             commands::registrable_domain,
-            commands::quit
+            commands::quit,
+            clients::clients,
+            clients::plan_connect,
+            clients::plan_disconnect,
+            clients::plan_setup,
+            clients::plan_undo,
+            clients::make_change
         ])
         .setup(move |app| {
             #[cfg(target_os = "macos")]
@@ -147,6 +154,7 @@ pub(crate) fn run(opening: &Opening, paths: Paths, lock: Lock) -> ExitCode {
             let tray = Tray::new(app, act);
             *app.state::<Shell>().tray.lock().unwrap_or_else(PoisonError::into_inner) = Some(tray);
             link::listen(app.clone())?;
+            watch::begin(app.clone());
             if shown {
                 windows::open_soon(app, None);
             }

@@ -326,6 +326,85 @@ const domains = {
 };
 const domain = (host) => domains[host] ?? host.split(".").slice(-2).join(".");
 
+/** The clients of this computer. @param {Record<string, any>} over */
+export function clientsHere(over = {}) {
+  return {
+    installed: [
+      { id: "claude-code", name: "Claude Code", file: "/home/ada/.claude.json", ways: ["proxy", "headers"] },
+      { id: "codex", name: "Codex", file: "/home/ada/.codex/config.toml", ways: ["proxy", "headers"] },
+      { id: "cursor", name: "Cursor", file: "/home/ada/.cursor/mcp.json", ways: ["proxy"] },
+    ],
+    wired: [],
+    servers: [],
+    unread: [],
+    undo: "none",
+    ...over,
+  };
+}
+
+export const wired = (over = {}) => ({
+  id: "cursor/linear",
+  client: "cursor",
+  name: "Cursor",
+  account: "linear",
+  account_id: "id-linear",
+  entry: "linear",
+  via: "proxy",
+  file: "/home/ada/.cursor/mcp.json",
+  changed: null,
+  ...over,
+});
+
+export const servers = [
+  {
+    url: "https://mcp.linear.app/mcp",
+    account: "linear",
+    entries: [
+      { client: "Cursor", entry: "linear" },
+      { client: "Codex", entry: "linear" },
+    ],
+  },
+  { url: "https://mcp.figma.example/mcp", account: null, entries: [{ client: "Cursor", entry: "figma" }] },
+];
+
+const line = (sign, text) => ({ sign, text });
+
+export const preview = {
+  plan: 1,
+  changes: [
+    {
+      client: "Cursor",
+      file: "/home/ada/.cursor/mcp.json",
+      becomes: "changed",
+      starts: ["/opt/mcp-login/mcp-login proxy linear"],
+      lines: [
+        line("stays", "{"),
+        line("stays", '  "mcpServers": {'),
+        line("comes", '    "linear": {'),
+        line("comes", '      "command": "/opt/mcp-login/mcp-login",'),
+        line("comes", '      "args": ["proxy", "linear"]'),
+        line("comes", "    }"),
+        line("stays", "  }"),
+      ],
+      after: "Cursor asks to switch it on, under Settings, MCP.",
+      exact: "whole",
+    },
+    {
+      client: "Codex",
+      file: "/home/ada/.codex/config.toml",
+      becomes: "changed",
+      starts: ["/opt/mcp-login/mcp-login proxy linear"],
+      lines: [
+        line("stays", "[mcp_servers.linear]"),
+        line("comes", 'command = "/opt/mcp-login/mcp-login"'),
+        line("goes", 'url = "https://mcp.linear.app/mcp"'),
+      ],
+      after: "The next session sees it.",
+      exact: "entry_only",
+    },
+  ],
+};
+
 /**
  * A whole world. `never` is an answer that does not come.
  * @param {Record<string, any>} over
@@ -398,6 +477,12 @@ export function world(over = {}) {
           },
         ],
       },
+      clients: clientsHere(),
+      plan_connect: preview,
+      plan_disconnect: preview,
+      plan_setup: preview,
+      plan_undo: preview,
+      make_change: { asked: [{ client: "cursor", account: "linear", state: "waiting" }] },
       registrable_domain: ({ host }) => domain(host),
       open_browser: {},
       copy_link: {},

@@ -73,6 +73,23 @@ const stories = {
     await settled("Sign out");
     assert.equal(await browser.value("document.querySelector('dialog')"), null);
   },
+  async "a program is connected, after the change was shown and agreed to"() {
+    await browser.scene("connect-form");
+    await settled("connect-client");
+    await browser.keys(TAB, TAB, TAB, TAB, SPACE);
+    await settled("change");
+    await browser.keys(TAB, TAB, TAB);
+    assert.equal(await focus(), "Cancel");
+    await browser.keys(SPACE);
+    await settled("connect-client");
+    await browser.keys(TAB, TAB, TAB, TAB, SPACE);
+    await settled("change");
+    await browser.keys(TAB, TAB, TAB, TAB);
+    assert.equal(await focus(), "write");
+    await browser.keys(SPACE);
+    await settled("told");
+    await reads(".told", /Written\..*Cursor asks once/s);
+  },
   async "a decision: the order of Tab, and Enter never allows"() {
     await browser.scene("consent-shell");
     await settled("question");

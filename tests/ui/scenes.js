@@ -129,6 +129,67 @@ export const scenes = {
       ["press", "dialog .button-danger-full"],
     ],
   },
+  "first-found": {
+    world: () =>
+      world({
+        accounts: [],
+        standing: [],
+        audit: [],
+        shell: { clients: f.clientsHere({ servers: f.servers.map((s) => ({ ...s, account: null })) }) },
+      }),
+  },
+  connected: {
+    world: () =>
+      world({
+        shell: {
+          clients: f.clientsHere({
+            wired: [
+              f.wired(),
+              f.wired({ id: "2", name: "Codex", changed: { kind: "command", what: "/tmp/\u202ex/mcp-login" } }),
+              f.wired({ id: "3", name: "Zed", via: "headers", changed: { kind: "gone", what: "" } }),
+            ],
+            unread: [
+              {
+                code: "client_file_unreadable",
+                fact: "/home/ada/.kiro/settings/mcp.json, line 3: it cannot be read: unexpected token. Nothing was changed.",
+                next: "Mend that line, or let the program write the file anew, and try again.",
+              },
+            ],
+          }),
+        },
+      }),
+    steps: [nav("programs")],
+  },
+  "connect-form": { world, steps: [nav("programs"), ["press", "#connect"]] },
+  "connect-change": {
+    world,
+    steps: [nav("programs"), ["press", "#connect"], ["press", ".connect .button-primary"]],
+  },
+  "connect-done": {
+    world: () => world({ shell: { clients: f.clientsHere({ wired: [f.wired()], undo: "there" }) } }),
+    steps: [nav("programs"), ["press", "#connect"], ["press", ".connect .button-primary"], ["press", "#write"]],
+  },
+  "connect-fails": {
+    world: () =>
+      world({
+        shell: {
+          plan_connect: f.refuse(
+            "entry_exists",
+            "/home/ada/.cursor/mcp.json, line 4: there is an entry called linear already.",
+            "Choose another name with `--as NAME`, or put ours in its place with `--replace`.",
+          ),
+        },
+      }),
+    steps: [nav("programs"), ["press", "#connect"], ["press", ".connect .button-primary"]],
+  },
+  "move-in": {
+    world: () => world({ shell: { clients: f.clientsHere({ servers: f.servers }) } }),
+    steps: [nav("programs")],
+  },
+  "move-in-change": {
+    world: () => world({ shell: { clients: f.clientsHere({ servers: f.servers }) } }),
+    steps: [nav("programs"), ["press", "#rewire"]],
+  },
   add: { world, steps: [add, ["type", "#add-url", "https://mcp.figma.example/mcp"]] },
   "add-more": { world, steps: [add, ["open", ".add .more"]] },
   "add-fails": {
@@ -307,6 +368,9 @@ export const scenes = {
       ["press", "input[value=always]"],
     ],
   },
+  "consent-beforehand": consent([
+    f.question("18", { subject: f.subjects.cursor, caller: f.chainOf({ name: "kitty", program: "/usr/bin/kitty" }, f.zsh) }),
+  ]),
   "consent-script": consent([
     f.question("18", { subject: f.subjects.script, caller: f.chainOf(f.subjects.script, f.zsh) }),
   ]),

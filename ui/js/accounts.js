@@ -3,6 +3,7 @@
 
 import { account } from "./account.js";
 import { add } from "./add.js";
+import { clientsHere, servers } from "./clients.js";
 import { el } from "./dom.js";
 import { hostOf, name, readable, short, visible } from "./names.js";
 import { endsSoon } from "./notices.js";
@@ -71,6 +72,15 @@ function first() {
     el("h1", { tabindex: -1, "data-arrive": true }, t.first.title),
     el("p", { class: "lead" }, t.first.lead),
     add({ bare: true }),
+    (clientsHere()?.servers.length ?? 0) > 0
+      ? el(
+          "section",
+          { class: "part found", key: "found", "aria-labelledby": "found-title" },
+          el("h2", { id: "found-title" }, t.clients.foundTitle),
+          el("p", { class: "quiet" }, t.clients.moveInMeans),
+          servers(),
+        )
+      : null,
   );
 }
 
@@ -82,7 +92,7 @@ function list(present) {
   const shown = state.accounts.filter(
     (a) => !wanted || [a.name, a.label ?? "", a.server].some((text) => text.toLowerCase().includes(wanted)),
   );
-  const onWay = state.signIns.filter((s) => s.progress.step !== "done");
+  const onWay = state.signIns.filter((s) => s.progress.step !== "done" && s.progress.step !== "tried");
   const rows = [...onWay.map(signInRow), ...shown.map((a) => row(a, present))];
   return el(
     "section",

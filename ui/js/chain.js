@@ -16,12 +16,13 @@ export function signed(trust, who) {
 }
 
 /**
- * Whether the program itself asks. If not, a person wanted to be asked again about one that was refused for good; then
- * who asked is this app, which is nobody's business here, and the program may not even run.
+ * Whether the program itself asks. If not, a person wanted to be asked: again about one that was refused for good, or
+ * about one that they connect. Then who asked is one of ours, which is nobody's business here, and the program may not
+ * even run.
  * @param {PendingApproval} question
  */
 export function asks(question) {
-  return question.before[0]?.until !== "never" || seen(question);
+  return seen(question) || question.caller.chain[0]?.role !== "ours";
 }
 
 /**

@@ -162,7 +162,7 @@ function baseName(path) {
 function warnings(q, short) {
   /** @type {string[]} */
   const said = [];
-  if (!asks(q)) said.push(t.consent.again);
+  if (!asks(q)) said.push(q.before[0]?.until === "never" ? t.consent.again : t.consent.beforehand);
   if (q.changed === "file") said.push(t.consent.changed);
   if (q.subject.script) said.push(t.consent.fromScript);
   else if (q.subject.kind === "bare_shell") said.push(t.consent.shell(short));

@@ -3,6 +3,7 @@
 import { accounts, isBeside } from "./accounts.js";
 import { activity } from "./activity.js";
 import { agent, shell } from "./bridge.js";
+import { lookAtClients } from "./clients.js";
 import { run } from "./busy.js";
 import { el, show } from "./dom.js";
 import { keydown } from "./keyboard.js";
@@ -197,16 +198,26 @@ function bar(key, fact, means, act, below = []) {
 
 /** @param {Event} event */
 function heard(event) {
+  // which servers are signed in to says what is left to move
+  if (event.kind === "account_changed" || event.kind === "account_removed") lookSoon();
   if (event.kind === "sign_in_changed") onSignIn(event.sign_in);
   else if (event.kind === "approval_asked")
     say(t.programs.asked(visible(event.pending.subject.name, 40), visible(event.pending.account, 40)));
-  else if (event.kind === "hand_out_changed") say(event.paused ? t.settings.pausedMeans : t.agent.resumed);
   else if (event.kind === "attention")
-    say(t.programs.waits(visible(event.attention.program ?? "", 40), visible(event.attention.account, 40)));
+    say(t.programs.waitsForYou(visible(event.attention.program ?? "", 40), visible(event.attention.account, 40)));
+  else if (event.kind === "hand_out_changed") say(event.paused ? t.settings.pausedMeans : t.agent.resumed);
   else if (event.kind === "sign_in_ends")
     say(`${visible(event.account.name, 40)}: ${t.ends.row(when(event.account.ends_at ?? now(), now()))}`);
   else if (event.kind === "account_changed" && needsYou(event.account))
     say(t.account.needsSaid(visible(event.account.name, 40), t.state[event.account.state]));
+}
+
+let looking = 0;
+
+/** Events come in crowds; the clients' files are looked at once after each. */
+function lookSoon() {
+  clearTimeout(looking);
+  looking = window.setTimeout(lookAtClients, 500);
 }
 
 /** @param {string} wanted */
@@ -231,7 +242,9 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden) changed();
 });
 window.addEventListener("focus", () => {
-  if (state.loaded) lookAgain();
+  if (!state.loaded) return;
+  lookAgain();
+  lookAtClients();
 });
 document.getElementById("to-view")?.addEventListener("click", (event) => {
   event.preventDefault();
@@ -240,5 +253,5 @@ document.getElementById("to-view")?.addEventListener("click", (event) => {
 });
 onLearned(changed);
 tick();
-begin({ draw, show: wanted, heard });
+begin({ draw, show: wanted, heard }).then(lookAtClients);
 draw();

@@ -5,6 +5,7 @@
 
 import { agent } from "./bridge.js";
 import { run } from "./busy.js";
+import { clients } from "./clients.js";
 import { el } from "./dom.js";
 import { say } from "./live.js";
 import { name, visible } from "./names.js";
@@ -29,6 +30,7 @@ export function programs(present) {
       el("h1", { tabindex: -1, "data-arrive": true }, t.nav.programs),
       el("p", { class: "lead" }, t.programs.lead[state.status?.approvals ?? "window"]),
       state.pending.length > 0 ? waiting(present) : null,
+      clients(),
       nothing ? el("p", { class: "quiet", key: "nothing" }, t.programs.nothing) : null,
       yes.length > 0
         ? el(

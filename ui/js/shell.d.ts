@@ -52,6 +52,69 @@ export interface Settings {
 /** A question of the consent window, with the program's icon when the system has one, and whose the server's host is. */
 export type Question = PendingApproval & { icon?: string | null; domain?: string | null };
 
+/** An MCP client that is installed. */
+export interface ClientHere {
+  id: string;
+  name: string;
+  file: string;
+  ways: ("proxy" | "headers")[];
+}
+
+/** An entry that was written for a client, and what became of it. */
+export interface WiredEntry {
+  id: string;
+  client: string;
+  name: string;
+  account: string;
+  account_id: string;
+  entry: string;
+  via: "proxy" | "headers" | "door";
+  file: string;
+  changed: {
+    kind: "gone" | "address" | "command" | "account" | "otherwise" | "no_program" | "unread";
+    what: string;
+  } | null;
+}
+
+/** A remote server that clients have from elsewhere. */
+export interface FoundServer {
+  url: string;
+  account: string | null;
+  entries: { client: string; entry: string }[];
+}
+
+export interface ClientsHere {
+  installed: ClientHere[];
+  wired: WiredEntry[];
+  servers: FoundServer[];
+  unread: Trouble[];
+  undo: "there" | "none";
+}
+
+/** What becomes of one file. */
+export interface PreviewChange {
+  client: string;
+  file: string;
+  becomes: "new" | "removed" | "changed";
+  starts: string[];
+  lines: { sign: "stays" | "goes" | "comes"; text: string }[];
+  after: string;
+  exact: "whole" | "entry_only";
+}
+
+/** A change that is shown; the shell holds it under its number. */
+export interface Preview {
+  plan: number;
+  changes: PreviewChange[];
+}
+
+/** What came of the question about a client and an account. */
+export interface Asked {
+  client: string;
+  account: string;
+  state: "allowed" | "refused" | "asked" | "waiting";
+}
+
 /** The shell's own commands. */
 export interface Commands {
   open_browser: { args: { sign_in: string; browser?: string }; result: object };
@@ -67,6 +130,12 @@ export interface Commands {
   install_command: { args: object; result: { place: string; changed: boolean; hint: string | null } };
   copy_text: { args: { text: string }; result: object };
   registrable_domain: { args: { host: string }; result: string };
+  clients: { args: object; result: ClientsHere };
+  plan_connect: { args: { client: string; account: string; via: "proxy" | "headers" }; result: Preview };
+  plan_disconnect: { args: { wired: string }; result: Preview };
+  plan_setup: { args: object; result: Preview };
+  plan_undo: { args: object; result: Preview };
+  make_change: { args: { plan: number }; result: { asked: Asked[] } };
   consent_questions: { args: object; result: Question[] };
   consent_decide: {
     args: { pending: string; until: "once" | "process" | "always" | "never" | "denied" };

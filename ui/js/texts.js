@@ -416,6 +416,7 @@ export const t = {
     exchanging: "Taking the tokens…",
     storing: "Putting them into the keychain…",
     done: "Signed in",
+    tried: "Signed in for a test",
     failed: "Did not work",
   },
   other: {
@@ -511,7 +512,7 @@ export const t = {
     /** @param {string} program @param {string} account */
     answerName: (program, account) => `Answer whether ${program} may use ${account}`,
     /** @param {string} program @param {string} account */
-    waits: (program, account) => `${program || "A program"} waits for you to sign in: ${account}`,
+    waitsForYou: (program, account) => `${program || "A program"} waits for you to sign in: ${account}`,
     /** @param {string} program @param {string} account */
     asked: (program, account) => `${program} asks for ${account}`,
     /** @param {string} length */
@@ -529,6 +530,80 @@ export const t = {
     /** @param {string} program @param {string} account */
     askAgainName: (program, account) => `Let ${program} ask again for ${account}`,
     takenBack: "Taken back; it counts from now on",
+  },
+  clients: {
+    title: "Your MCP programs",
+    connect: "Connect a program…",
+    /** @param {string[]} names */
+    found: (names) => `Found on this computer: ${and(names)}.`,
+    none: "No MCP program was found on this computer.",
+    client: "Program",
+    account: "Account",
+    via: "How it gets there",
+    ways: {
+      proxy: "Through MCP Login: it never sees a token",
+      headers: "By itself, with a header from MCP Login (Claude Code, Codex)",
+    },
+    means: "You see the exact change first. Nothing is written before you say so.",
+    show: "Show the change",
+    change: "What would be changed",
+    write: "Write it",
+    copy: "A copy of each file is kept, and “Undo” puts it back.",
+    becomes: { new: "new file", removed: "is removed" },
+    starts: "Starts",
+    entryOnly: "The file was changed since: our entry goes alone, and what it replaced does not come back.",
+    /** @param {string} name */
+    lines: (name) => `Lines of ${name}'s file`,
+    sign: { stays: "", goes: "goes: ", comes: "comes: " },
+    made: "Written.",
+    already: "Everything is so already.",
+    undo: "Undo",
+    asked: {
+      /** @param {string} client @param {string} account */
+      allowed: (client, account) => `${client} may use ${account}.`,
+      /** @param {string} client @param {string} account */
+      refused: (client, account) => `You said never to ${client} for ${account}.`,
+      /** @param {string} client @param {string} account */
+      asked: (client, account) => `A window asks whether ${client} may use ${account}.`,
+      /** @param {string} client @param {string} account */
+      waiting: (client, account) => `${client} asks once, when it first uses ${account}.`,
+    },
+    by: {
+      proxy: "Through MCP Login; it never sees a token",
+      headers: "By itself, with a header from MCP Login",
+      door: "Through MCP Login's own address",
+    },
+    changed: {
+      /** @param {string} _ */
+      gone: (_) => "The entry is gone from its file.",
+      /** @param {string} what */
+      address: (what) => `The entry leads to ${what} now. If you did not do that, find out who did.`,
+      /** @param {string} what */
+      command: (what) => `The entry starts ${what} now. If you did not do that, find out who did.`,
+      /** @param {string} what */
+      account: (what) => `The entry is for ${what} now.`,
+      /** @param {string} _ */
+      otherwise: (_) => "The entry says something else now. If you did not do that, find out who did.",
+      /** @param {string} what */
+      no_program: (what) => `The entry starts ${what}, which is not there.`,
+      /** @param {string} what */
+      unread: (what) => `It cannot be looked at: ${what}`,
+    },
+    disconnect: "Disconnect…",
+    /** @param {string} client @param {string} account */
+    disconnectName: (client, account) => `Disconnect ${client} from ${account}`,
+    moveIn: "Move in",
+    moveInMeans:
+      "Your programs have these servers from elsewhere. Sign in once each, and all of them use that sign-in.",
+    /** @param {string[]} names */
+    knownTo: (names) => `In ${and(names)}`,
+    /** @param {string} account */
+    signedIn: (account) => `Signed in as ${account}`,
+    signIn: "Sign in…",
+    /** @param {string} host */
+    signInName: (host) => `Sign in to ${host}`,
+    rewire: "Show what would be rewired",
+    foundTitle: "Found in your programs",
   },
   until: {
     once: "this once",
@@ -585,6 +660,7 @@ export const t = {
     sign_out: "Signed out:",
     revocation: { ok: "Queued revocation done:", not: "Queued revocation tried:" },
     rename: "Renamed:",
+    server_examined: "A server was tested",
     approval_asked: "You were asked:",
     approval_granted: "Allowed:",
     approval_denied: "Denied:",
@@ -621,6 +697,10 @@ export const t = {
       terminal: "A window asks you, and “mcp-login approvals” in a terminal may answer too, as the settings say.",
       policy: "Nobody is asked: only the policy file lets programs in.",
     },
+    /** @param {string[]} keys @param {string} place */
+    managed: (keys, place) => `Set by whoever manages this computer: ${keys.join(", ")} (${place})`,
+    /** @param {string} mistake */
+    managedBroken: (mistake) => `Nobody can sign in: the policy of this computer has a mistake. ${mistake}`,
     policyMistake: "The policy file counts as empty until this is mended:",
     paths: "Where things lie",
     path: { config: "Settings", data: "Accounts, approvals, record", log: "Log", socket: "Socket" },
@@ -705,6 +785,7 @@ export const t = {
     weak: "This system cannot pin the program down while it asks; another could have slipped into its place.",
     for: "For how long",
     again: "You refused it for good before, and wanted to be asked again.",
+    beforehand: "You are connecting it: its first use would raise the same question.",
     once: "This once",
     next: "The next time",
     /** @param {string} program */

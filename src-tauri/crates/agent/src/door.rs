@@ -11,9 +11,10 @@ use crate::audit;
 use crate::disk;
 use crate::faults;
 use crate::id::AccountId;
+use crate::ledger::Ledger;
 use crate::methods::{Doors, Peer};
 use base64::Engine as _;
-use book::{Book, KeyRecord, MOST_KEYS};
+use book::{Contents, KeyRecord, MOST_KEYS};
 use keeper::{Keeper, Known, print_of};
 use mcp_login_gateway::door::{self as gateway_door, Doorkeeper, Entry};
 use mcp_login_ipc::api::{self, AuditAction, AuditEntry, AuditOutcome};
@@ -33,6 +34,14 @@ use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 use zeroize::Zeroizing;
 
+/// The keys of which a data directory speaks, for who deletes all of them.
+///
+/// # Errors
+/// A file of a newer version, or one that cannot be read.
+pub(crate) fn keys_in(data_dir: &Path) -> Result<Vec<DoorId>, disk::Error> {
+    Ok(book::open(data_dir)?.read(|now| now.keys.iter().map(|record| record.id.clone()).collect()))
+}
+
 /// What every key begins with, so that scanners for secrets know it.
 const PREFIX: &str = "mcplogin_";
 /// Bytes of randomness: as much as a token.
@@ -46,7 +55,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The door and its keys.
 pub struct HttpDoor {
-    book: Book,
+    book: Ledger<Contents>,
     known: Known,
     open: Mutex<Open>,
 }
@@ -66,7 +75,7 @@ impl HttpDoor {
     /// # Errors
     /// A file of a newer version, or one that cannot be read.
     pub fn load(data_dir: &Path) -> Result<Self, disk::Error> {
-        Ok(Self { book: Book::open(data_dir)?, known: Known::default(), open: Mutex::default() })
+        Ok(Self { book: book::open(data_dir)?, known: Known::default(), open: Mutex::default() })
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -83,7 +92,7 @@ impl Drop for Open {
 impl Doors {
     /// Opens the door at the start, if it was open. A port that is taken is shown as trouble, and ends nothing.
     pub async fn open_door_again(self: &Arc<Self>) {
-        if self.door.book.read().open
+        if self.door.book.read(Clone::clone).open
             && let Err(fault) = self.open_door().await
         {
             tracing::warn!(%fault, "the HTTP door could not be opened");
@@ -92,7 +101,7 @@ impl Doors {
 
     async fn open_door(self: &Arc<Self>) -> Result<(), Fault> {
         *self.door.open() = Open::default();
-        let wanted = self.door.book.read().port;
+        let wanted = self.door.book.read(Clone::clone).port;
         let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted.unwrap_or(0))).await;
         let bound = bound.and_then(|listener| Ok((listener.local_addr()?.port(), listener)));
         let (port, listener) = bound.map_err(|error| {
@@ -101,7 +110,7 @@ impl Doors {
             fault.detail("port", u64::from(wanted.unwrap_or(0)))
         })?;
         if wanted != Some(port) {
-            self.door.book.change(|book| book.port = Some(port)).await.map_err(|e| faults::state_file(&e))?;
+            self.door.book.edit(|book| book.port = Some(port)).await.map_err(|e| faults::failure(&e))?;
         }
         let keeper: Arc<dyn Doorkeeper> = Arc::new(Keeper(self.clone()));
         let loopback = tokio::spawn(accept_tcp(listener, port, keeper.clone()));
@@ -132,11 +141,11 @@ impl Doors {
         };
         let note = if params.open { "opened" } else { "closed" };
         self.record_door(peer, None, note.to_owned()).await?;
-        let change = |book: &mut book::Contents| {
+        let change = |book: &mut Contents| {
             book.open = params.open;
             book.port = port.or(book.port);
         };
-        self.door.book.change(change).await.map_err(|e| faults::state_file(&e))?;
+        self.door.book.edit(change).await.map_err(|e| faults::failure(&e))?;
         match params.open {
             true => self.open_door().await?,
             false => *self.door.open() = Open::default(),
@@ -146,7 +155,7 @@ impl Doors {
 
     /// `door.status`.
     pub(crate) fn door_status(&self) -> api::Door {
-        let book = self.door.book.read();
+        let book = self.door.book.read(Clone::clone);
         // In a statement of its own: the lock is taken for each key as well.
         let trouble = self.door.open().trouble;
         api::Door {
@@ -162,7 +171,7 @@ impl Doors {
             let open = self.door.open();
             (!open.tasks.is_empty(), open.local)
         };
-        let port = self.door.book.read().port.filter(|_| is_open);
+        let port = self.door.book.read(Clone::clone).port.filter(|_| is_open);
         let account = self.core.account(&record.account).map(|s| s.account.name.clone());
         let path = format!("/{}/mcp", record.account.as_str());
         api::DoorKey {
@@ -188,7 +197,7 @@ impl Doors {
         if client.is_empty() || client.chars().count() > MOST_LABEL || client.chars().any(char::is_control) {
             return Err(wrong("`client` is a name of 1 to 64 characters"));
         }
-        if self.door.book.read().keys.len() >= MOST_KEYS {
+        if self.door.book.read(Clone::clone).keys.len() >= MOST_KEYS {
             return Err(wrong("there are too many keys; take one away with `door.forget_key`"));
         }
         let account = self
@@ -209,7 +218,7 @@ impl Doors {
         stored.map_err(|error| faults::failure(&crate::failure::Failure::Vault(error)))?;
         self.door.known.learn(record.id.clone(), print_of(key.as_bytes()));
         let added = record.clone();
-        self.door.book.change(|book| book.keys.push(added)).await.map_err(|e| faults::state_file(&e))?;
+        self.door.book.edit(|book| book.keys.push(added)).await.map_err(|e| faults::failure(&e))?;
         Ok(api::DoorNewKey { made: self.shown(&record), key: Secret::from(SecretString::from(key.as_str())) })
     }
 
@@ -219,7 +228,7 @@ impl Doors {
         peer: &Peer,
         params: &api::DoorForgetKey,
     ) -> Result<api::Empty, Fault> {
-        let keys = self.door.book.read().keys;
+        let keys = self.door.book.read(Clone::clone).keys;
         let record = keys.into_iter().find(|record| record.id.as_str() == params.id);
         let record = record.ok_or_else(|| {
             let fault = Fault::new(Code::BadParameters).detail("method", "door.forget_key");
@@ -236,14 +245,15 @@ impl Doors {
     }
 
     async fn forget_door_keys(&self, which: impl Fn(&KeyRecord) -> bool) {
-        let gone: Vec<_> = self.door.book.read().keys.into_iter().filter(|record| which(record)).collect();
+        let gone: Vec<_> =
+            self.door.book.read(Clone::clone).keys.into_iter().filter(|record| which(record)).collect();
         if gone.is_empty() {
             return;
         }
         // From this moment on it opens nothing, whatever disk and keychain say.
         gone.iter().for_each(|record| self.door.known.forget(&record.id));
         let ids: Vec<_> = gone.iter().map(|record| record.id.clone()).collect();
-        if let Err(error) = self.door.book.change(|book| book.keys.retain(|r| !ids.contains(&r.id))).await {
+        if let Err(error) = self.door.book.edit(|book| book.keys.retain(|r| !ids.contains(&r.id))).await {
             tracing::error!(%error, "a key of the HTTP door stays in the file");
         }
         for id in ids {

@@ -127,7 +127,8 @@ async fn forget(data_dir: &Path, vault: &Vault, unrevoked: Unrevoked) -> Result<
         [Key::ClientSecret(registration.id.clone()), Key::RegistrationToken(registration.id)]
     });
     let queued = revocations.into_iter().map(|entry| Key::Revocation(entry.id));
-    for key in tokens.chain(secrets).chain(queued) {
+    let doors = crate::door::keys_in(data_dir)?.into_iter().map(Key::DoorKey);
+    for key in tokens.chain(secrets).chain(queued).chain(doors) {
         vault.delete(&key).await.map_err(|source| ForgetError::Vault { key, source })?;
     }
     Ok(())
@@ -168,8 +169,18 @@ mod tests {
         );
         std::fs::write(dir.path().join("revocations.json"), queue).unwrap();
         let key = Key::Revocation(ID.parse().unwrap());
-        vault.store(&key, Generation::new(1), SecretSlice::from(b"secret".to_vec())).await.unwrap();
+        let door = serde_json::json!({
+            "version": 1, "keys": [{"id": ID, "account": ID, "client": "an editor", "made_at": 1}],
+        });
+        std::fs::write(dir.path().join("door.json"), door.to_string()).unwrap();
+        for key in [&key, &door_key()] {
+            vault.store(key, Generation::new(1), SecretSlice::from(b"secret".to_vec())).await.unwrap();
+        }
         (dir, key)
+    }
+
+    fn door_key() -> Key {
+        Key::DoorKey(ID.parse().unwrap())
     }
 
     #[tokio::test]
@@ -181,6 +192,7 @@ mod tests {
         assert!(vault.load(&key).await.unwrap().is_some());
         forget(dir.path(), &vault, Unrevoked::Forget).await.unwrap();
         assert!(vault.load(&key).await.unwrap().is_none());
+        assert!(vault.load(&door_key()).await.unwrap().is_none(), "a key to the HTTP door stays");
     }
 
     #[test]

@@ -58,14 +58,22 @@ pub enum Command {
     Pause,
     /// Hand out tokens again
     Resume,
+    /// Connect an MCP client to an account; alone, show the clients that are here
+    Connect(Connect),
+    /// Take an account out of an MCP client's configuration
+    Disconnect(Disconnect),
+    /// Take back the last change that was made in clients' configuration
+    Undo(Undo),
+    /// Move in: sign in to the remote servers that your MCP clients have already, and connect the clients
+    Setup(Box<Setup>),
     /// Which programs may use which accounts
     Approvals(Approvals),
     /// Show who got what, and when (never a token)
     Log(Log),
     /// Start, stop or look at the agent
     Agent(Agent),
-    /// Look for what is wrong on this computer, and say what to do
-    Doctor,
+    /// Look for what is wrong on this computer, or test a server, and say what to do
+    Doctor(Box<Doctor>),
     /// Finish a sign-in with the address that the browser ended at
     Callback(Callback),
     /// Watch the whole story against a server on this computer; your own accounts are not touched
@@ -276,6 +284,93 @@ pub struct Rename {
     pub new_name: String,
 }
 
+/// How a client gets to its server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Via {
+    /// It starts `mcp-login proxy`, and never sees a token; every client can
+    #[default]
+    Proxy,
+    /// It connects itself, and asks `mcp-login headers` for the header; Claude Code and Codex
+    Headers,
+    /// It connects to the agent's door (`mcp-login door on`) with a key of its own; VS Code
+    Door,
+}
+
+/// Whether and how a change is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args, Default)]
+pub struct Consent {
+    /// Do not ask; for scripts
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Show the change, and make none
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+}
+
+/// `connect`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Connect {
+    /// The account
+    #[arg(requires = "client")]
+    pub name: Option<String>,
+    /// The client, such as cursor; `mcp-login connect` shows them
+    #[arg(long, value_name = "CLIENT", requires = "name")]
+    pub client: Option<String>,
+    /// How it gets to the server
+    #[arg(long, value_enum, default_value_t, requires = "name")]
+    pub via: Via,
+    /// Write the file in this project instead of your own
+    #[arg(long, value_name = "DIR", requires = "name")]
+    pub project: Option<PathBuf>,
+    /// Call the entry this; by default, after the account
+    #[arg(long = "as", value_name = "NAME", requires = "name")]
+    pub entry: Option<String>,
+    /// Put ours in the place of an entry that has the name
+    #[arg(long, requires = "name")]
+    pub replace: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)] // a doc line here would be taken for the help text
+    pub consent: Consent,
+}
+
+/// `disconnect`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Disconnect {
+    /// The account, or the entry's name
+    pub name: String,
+    /// The client
+    #[arg(long, value_name = "CLIENT")]
+    pub client: String,
+    /// In this project's file instead of your own
+    #[arg(long, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)] // a doc line here would be taken for the help text
+    pub consent: Consent,
+}
+
+/// `undo`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct Undo {
+    #[command(flatten)]
+    #[allow(missing_docs)] // a doc line here would be taken for the help text
+    pub consent: Consent,
+}
+
+/// `setup`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Setup {
+    /// Only these servers (repeat it); by default all that are found
+    #[arg(long = "only", value_name = "URL")]
+    pub only: Vec<String>,
+    /// Print addresses instead of opening a browser
+    #[arg(long)]
+    pub no_browser: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)] // a doc line here would be taken for the help text
+    pub consent: Consent,
+}
+
 /// `approvals`
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Approvals {
@@ -363,6 +458,29 @@ pub enum AgentAction {
     Restart,
     /// Show whether it runs; does not start it
     Status,
+}
+
+/// `doctor`
+#[derive(Debug, Clone, PartialEq, Eq, Args, Default)]
+pub struct Doctor {
+    /// Test the MCP server at this address instead of this computer: a whole sign-in's life, nothing of it kept
+    #[arg(value_name = "URL")]
+    pub url: Option<String>,
+    /// Do without a sign-in: only what can be seen without one
+    #[arg(long, requires = "url", conflicts_with = "sign_in")]
+    pub no_sign_in: bool,
+    /// Sign in for the test although this is no terminal
+    #[arg(long, requires = "url")]
+    pub sign_in: bool,
+    /// Also use a refresh token twice, as a thief would
+    #[arg(long, requires = "url")]
+    pub thorough: bool,
+    /// Write the redacted trace into this file instead of showing it
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub trace: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)] // a doc line here would be taken for the help text
+    pub browser: Browser,
 }
 
 /// What can be done about finding the command.

@@ -16,6 +16,7 @@ mod keys;
 mod link;
 pub mod manual;
 pub mod out;
+mod preview;
 mod progress;
 mod proxy;
 pub mod receipt;
@@ -25,6 +26,7 @@ mod surroundings;
 pub mod table;
 pub mod text;
 pub mod when;
+mod wirings;
 mod words;
 
 pub use mcp_login_address::{domain, opener};

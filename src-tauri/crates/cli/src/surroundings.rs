@@ -1,6 +1,7 @@
 //! Where the person sits. Over SSH, or where there is no display, a browser would open on the wrong computer or
 //! not at all; then the address is printed, and the way back is pasted.
 
+use crate::out::{Ink, Out};
 use mcp_login_ipc::api::SESSION_VARIABLES;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -54,6 +55,17 @@ pub(crate) fn stdin_line() -> Option<String> {
         Ok(1..) => Some(line),
         _ => None,
     }
+}
+
+/// A question whose answer is no unless `y` is typed.
+pub(crate) fn ask(out: &Out, question: &str) -> bool {
+    use std::io::Write;
+    let mut err = std::io::stderr().lock();
+    let _ = write!(err, "{} [y/N] ", out.paint_err(Ink::Strong, question));
+    let _ = err.flush();
+    drop(err);
+    let line = stdin_line().unwrap_or_default();
+    matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 fn ssh(var: &dyn Fn(&str) -> Option<OsString>) -> bool {

@@ -3,6 +3,7 @@
 
 use crate::text;
 use mcp_login_ipc::api::{SchemeState, SchemeView, VaultKind, VaultState, VaultView};
+use mcp_login_wiring::{Drift, Drifted, Wired};
 
 /// Scopes as they are written, or what it means that there are none.
 #[must_use]
@@ -69,4 +70,30 @@ pub(crate) fn where_tokens_lie(kind: VaultKind, account: &str) -> String {
             mcp_login_ipc::identity::KEYCHAIN_SERVICE
         ),
     }
+}
+
+/// What became of an entry in a client's file, in half a sentence.
+#[must_use]
+pub(crate) fn drifted(drifted: &Drifted) -> String {
+    match drifted {
+        Drifted::Gone => "is gone".to_owned(),
+        Drifted::OtherAddress(url) => format!("leads to {} now", text::visible(url)),
+        Drifted::OtherCommand(command) => format!("starts {} now", text::visible(command)),
+        Drifted::OtherAccount(account) => format!("is for {} now", text::visible(account)),
+        Drifted::Otherwise => "says something else now".to_owned(),
+        Drifted::NoProgram(command) => format!("starts {}, which is not there", text::visible(command)),
+        Drifted::Unread(why) => format!("cannot be looked at: {}", text::visible(why)),
+    }
+}
+
+/// The same as a sentence.
+#[must_use]
+pub(crate) fn drift(drift: &Drift) -> String {
+    let Wired { client, place, account, .. } = &drift.wired;
+    format!(
+        "The entry {} of {client}, which was for {}, {}.",
+        text::visible(&place.name),
+        text::visible(account),
+        drifted(&drift.drifted)
+    )
 }

@@ -16,6 +16,7 @@ fn typed(command: &str) -> Vec<String> {
         let word = match word {
             "URL" => "https://mcp.example.com/mcp".to_owned(),
             "ID" | "NAME" => "work".to_owned(),
+            "N" => "4711".to_owned(),
             w if w.starts_with('{') && w.ends_with('}') => "work".to_owned(),
             w => w.to_owned(),
         };

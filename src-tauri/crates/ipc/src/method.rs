@@ -171,6 +171,8 @@ methods! {
     SignInCancel "sign_in.cancel" Keep SignInCancel(api::SignInRef) -> api::Empty;
     /// Goes on with another redirect when the browser could not open the first.
     SignInRedirect "sign_in.redirect" Keep SignInRedirect(api::SignInRedirect) -> api::Empty;
+    /// Looks at a server step by step, for whoever runs it: what it offers to desktop clients and what it lacks. Nothing is kept. Notifications `examination.progress` follow, and `sign_in.progress` when a person signs in for it.
+    ServerExamine "server.examine" Keep ServerExamine(api::Examine) -> api::ExamineStarted;
     /// Rotates now, whatever the clock says.
     AccountRefresh "account.refresh" Keep AccountRefresh(api::AccountRefresh) -> api::Refreshed;
     /// Signs out and revokes; says what that really achieved.
@@ -185,6 +187,8 @@ methods! {
     ApprovalRemove "approval.remove" Keep ApprovalRemove(api::ApprovalRemove) -> api::Empty;
     /// Shows the consent window for a question that waits.
     ApprovalAsk "approval.ask" Keep ApprovalAsk(api::ApprovalAsk) -> api::Empty;
+    /// Asks the person beforehand whether a program may use an account, as `connect` does for a client. Only from our own programs.
+    ApprovalRequest "approval.request" Keep ApprovalRequest(api::ApprovalRequest) -> api::ApprovalRequested;
     /// Says where windows can be opened, as an agent that was started without a display does not know. Only from our own programs.
     SessionAnnounce "session.announce" Keep SessionAnnounce(api::Announce) -> api::Empty;
     /// Asks the app to show its window.

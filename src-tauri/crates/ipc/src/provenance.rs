@@ -392,8 +392,18 @@ impl Ours {
     }
 }
 
+/// Whether a decision can be about this program: whatever runs in a shell or an interpreter is another one, and ours pass
+/// the question on.
+#[must_use]
+pub fn can_be_decided_about(program: &Path) -> bool {
+    let stem = program.file_stem().and_then(|stem| stem.to_str());
+    let ours = [identity::COMMAND_NAME, identity::AGENT_NAME, identity::DESKTOP_NAME];
+    kind::of(program) == Kind::Program && !stem.is_some_and(|stem| ours.contains(&stem))
+}
+
 /// Without the prefix that Windows puts before a path that it has resolved.
-fn plain(path: PathBuf) -> PathBuf {
+#[must_use]
+pub fn plain(path: PathBuf) -> PathBuf {
     match path.to_str().and_then(|text| text.strip_prefix(r"\\?\")) {
         Some(rest) if cfg!(windows) => PathBuf::from(rest),
         _ => path,
@@ -413,6 +423,14 @@ mod tests {
         let chain = chain.iter().map(|(name, kind)| process(name, *kind)).collect();
         let found = Provenance::new(chain, Strength::Pinned).map(|p| p.subject().to_subject());
         found.map_or_else(|| panic!("no chain"), |subject| (subject.name, subject.kind))
+    }
+
+    #[test]
+    fn shells_interpreters_and_we_are_not_decided_about() {
+        for (program, can) in [("/opt/cursor/cursor", true), ("/bin/bash", false), ("/usr/bin/node", false)] {
+            assert_eq!(can_be_decided_about(Path::new(program)), can, "{program}");
+        }
+        assert!(!can_be_decided_about(Path::new("/opt/mcp-login")));
     }
 
     #[test]

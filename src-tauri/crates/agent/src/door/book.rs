@@ -2,10 +2,10 @@
 
 use crate::disk::{self, StateFile};
 use crate::id::AccountId;
+use crate::ledger::Ledger;
 use mcp_login_vault::DoorId;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The file's name in the data directory.
 const FILE_NAME: &str = "door.json";
@@ -38,46 +38,12 @@ pub(super) struct Contents {
     pub(super) keys: Vec<KeyRecord>,
 }
 
-/// The file and what it says. Changed on disk first.
-#[derive(Debug)]
-pub(super) struct Book {
-    file: StateFile,
-    turn: tokio::sync::Mutex<()>,
-    contents: Mutex<Contents>,
-}
-
-impl Book {
-    /// # Errors
-    /// A file of a newer version, or one that cannot be read.
-    pub(super) fn open(data_dir: &Path) -> Result<Self, disk::Error> {
-        let file = StateFile::new(data_dir.join(FILE_NAME), VERSION);
-        let contents = Mutex::new(file.load::<Contents>()?.value);
-        Ok(Self { file, turn: tokio::sync::Mutex::default(), contents })
-    }
-
-    pub(super) fn read(&self) -> Contents {
-        self.lock().clone()
-    }
-
-    /// Stores a change, then shows it.
-    ///
-    /// # Errors
-    /// When it cannot be stored; nothing changes then.
-    pub(super) async fn change(&self, change: impl FnOnce(&mut Contents)) -> Result<(), disk::Error> {
-        let _turn = self.turn.lock().await;
-        let mut next = self.read();
-        change(&mut next);
-        let file = self.file.clone();
-        let stored = next.clone();
-        let path = self.file.path().to_owned();
-        tokio::task::spawn_blocking(move || file.store(&stored))
-            .await
-            .unwrap_or_else(|_| Err(disk::Error::Io { path, source: std::io::ErrorKind::Other.into() }))?;
-        *self.lock() = next;
-        Ok(())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Contents> {
-        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Reads what was decided.
+///
+/// # Errors
+/// A file of a newer version, or one that cannot be read.
+pub(super) fn open(data_dir: &Path) -> Result<Ledger<Contents>, disk::Error> {
+    let file = StateFile::new(data_dir.join(FILE_NAME), VERSION);
+    let now = file.load::<Contents>()?.value;
+    Ok(Ledger::new(file, now))
 }

@@ -69,7 +69,7 @@ impl Keeper {
         let door: &HttpDoor = &self.0.door;
         let shown = print_of(key.as_bytes());
         let mut found = None;
-        for record in door.book.read().keys {
+        for record in door.book.read(|book| book.keys.clone()) {
             let Some(print) = self.print(&record.id).await else { continue };
             if same(&print, &shown) {
                 found = Some(record);

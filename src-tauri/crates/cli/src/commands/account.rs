@@ -8,7 +8,7 @@ use crate::link::{Link, Start};
 use crate::out::{Ink, Out};
 use crate::progress::Progress;
 use crate::text::visible;
-use crate::when;
+use crate::{when, wirings, words};
 use jiff::tz::TimeZone;
 use mcp_login_ipc::api::{AccountRefresh, AccountRename, AccountStatus, Empty, Gateway};
 use mcp_login_ipc::method::call;
@@ -64,8 +64,11 @@ pub(super) fn status(out: &Out, status: &Status) -> Result<(), Failure> {
     }
     let agent = link.call(&call::AgentStatus(Empty {}))?;
     let gateway = waiting(&mut link);
+    // what cannot be looked at is the doctor's business
+    let drift = wirings::open().and_then(|wirings| Ok(wirings.drift()?)).unwrap_or_default();
     if out.json() {
-        out.value(&json!({"agent": agent, "accounts": shown, "gateway": gateway}));
+        let drift: Vec<_> = drift.iter().map(words::drift).collect();
+        out.value(&json!({"agent": agent, "accounts": shown, "gateway": gateway, "clients_changed": drift}));
         return Ok(());
     }
     if shown.is_empty() {
@@ -73,6 +76,9 @@ pub(super) fn status(out: &Out, status: &Status) -> Result<(), Failure> {
     }
     out.line("");
     out.line(&super::agent::summary(out, &agent, now));
+    for drift in &drift {
+        out.line(&out.marked(Ink::Attention, "!", &words::drift(drift)));
+    }
     let parts = [gateway::links(out, &gateway, now), gateway::attention(out, &gateway.attention)];
     for part in parts.into_iter().flatten() {
         out.line("");
@@ -113,6 +119,18 @@ pub(super) fn rename(out: &Out, rename: &Rename) -> Result<(), Failure> {
             visible(&rename.name),
             out.paint(Ink::Strong, &visible(&done.account.name))
         ));
+        let wired = wirings::open().and_then(|wirings| Ok(wirings.wired()?)).unwrap_or_default();
+        for wired in wired.iter().filter(|wired| wired.account_id == done.account.id) {
+            let again = format!(
+                "{} still asks for {}. Tell it with:  mcp-login connect {} --client {} --as {}",
+                wired.client,
+                visible(&wired.account),
+                visible(&done.account.name),
+                wired.client,
+                visible(&wired.place.name)
+            );
+            out.line(&out.marked(Ink::Attention, "!", &again));
+        }
     }
     Ok(())
 }

@@ -7,13 +7,14 @@ use crate::out::{Ink, Out};
 use crate::progress::Progress;
 use crate::surroundings::{self, Screen};
 use crate::text::{self, visible};
-use crate::{scheme, when, words};
+use crate::{scheme, when, wirings, words};
 use mcp_login_ipc::api::{
-    Account, AgentStatus, ApprovalsMode, Attention, Display, Empty, Gateway, SchemeState, SchemeView,
-    VaultKind, VaultState, Welcome,
+    Account, AgentStatus, ApprovalsMode, Attention, Display, Empty, Gateway, ManagedView, SchemeState,
+    SchemeView, VaultKind, VaultState, Welcome,
 };
 use mcp_login_ipc::method::call;
 use mcp_login_ipc::{Code, Exit, Fault, Paths, identity};
+use mcp_login_wiring::{Drift, Drifted};
 use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
@@ -87,6 +88,7 @@ fn look() -> Vec<Check> {
     let mut checks = vec![programs(), clock()];
     checks.push(paths());
     let mut scheme = None;
+    let mut accounts = None;
     match agent() {
         Err(failure) => {
             let name = if failure.code == Code::BadSettings.row().code { "Settings" } else { "Agent" };
@@ -97,6 +99,7 @@ fn look() -> Vec<Check> {
             checks.push(keychain(&seen.status));
             checks.push(settings(&seen.status));
             checks.push(approvals(&seen.status));
+            checks.extend(seen.status.managed.as_ref().map(managed));
             if seen.status.paused {
                 checks.push(problem(
                     "Paused",
@@ -119,8 +122,10 @@ fn look() -> Vec<Check> {
                 checks.push(ok("Connected", format!("{links}; `mcp-login status` shows which")));
             }
             scheme = Some(seen.status.scheme);
+            accounts = Some(seen.accounts);
         }
     }
+    checks.extend(clients(accounts.as_deref()));
     checks.push(browser());
     checks.push(handler(scheme.as_ref()));
     checks
@@ -269,6 +274,22 @@ fn settings(status: &AgentStatus) -> Check {
     ok("Settings", format!("read from {}", visible(&status.paths.config)))
 }
 
+/// What an administrator set goes over the settings, so a person should see it.
+fn managed(view: &ManagedView) -> Check {
+    let place = visible(&view.place);
+    match &view.mistake {
+        Some(mistake) => problem(
+            "Managed",
+            format!("nobody can sign in, because of a mistake: {}", visible(mistake)),
+            "Ask whoever manages this computer to mend it; it counts at the next sign-in.",
+        ),
+        None => {
+            let keys: Vec<String> = view.keys.iter().map(|key| visible(key)).collect();
+            ok("Managed", format!("{} set in {place}; the settings do not change these", keys.join(", ")))
+        }
+    }
+}
+
 fn approvals(status: &AgentStatus) -> Check {
     if let Some(mistake) = &status.policy_mistake {
         let what = format!("the policy allows nothing, because of a mistake: {}", visible(mistake));
@@ -293,6 +314,61 @@ fn approvals(status: &AgentStatus) -> Check {
 fn account(account: &Account) -> Option<Check> {
     next_step(account)
         .map(|next| problem("Account", format!("{} is not ready", visible(&account.name)), next))
+}
+
+/// What we wrote into clients' files is still what stands there; and the accounts that it names are still there.
+fn clients(accounts: Option<&[Account]>) -> Vec<Check> {
+    let (wired, drift) = match wirings::open().and_then(|w| Ok((w.wired()?, w.drift()?))) {
+        Ok(both) => both,
+        Err(failure) => return vec![failed("Clients", &failure)],
+    };
+    if wired.is_empty() {
+        return Vec::new();
+    }
+    let mut checks: Vec<Check> = drift.iter().map(drifted).collect();
+    for wired in &wired {
+        let named = |account: &Account| account.name == wired.account;
+        if accounts.is_some_and(|accounts| !accounts.iter().any(named)) {
+            let said = format!(
+                "the entry {} of {} is for {}, and there is no such account",
+                visible(&wired.place.name),
+                wired.client,
+                visible(&wired.account)
+            );
+            let next = "If it was renamed, connect it again by its new name; else `mcp-login disconnect`.";
+            checks.push(problem("Clients", said, next));
+        }
+    }
+    if checks.is_empty() {
+        let mut names: Vec<&str> = wired.iter().map(|wired| wired.client.as_str()).collect();
+        names.dedup();
+        checks.push(ok("Clients", format!("{}: as they were connected", names.join(", "))));
+    }
+    checks
+}
+
+fn drifted(drift: &Drift) -> Check {
+    let said = words::drift(drift);
+    let again = format!(
+        "`mcp-login connect {} --client {} --as {} --replace`",
+        visible(&drift.wired.account),
+        drift.wired.client,
+        visible(&drift.wired.place.name)
+    );
+    match drift.drifted {
+        Drifted::Gone => note("Clients", said, format!("Nothing to do, if you took it out; else {again}.")),
+        Drifted::OtherAccount(_) => {
+            note("Clients", said, format!("Nothing to do, if you did that; else {again}."))
+        }
+        Drifted::Unread(_) => problem("Clients", said, "Mend the file, and run the doctor again."),
+        Drifted::OtherAddress(_) | Drifted::OtherCommand(_) | Drifted::Otherwise | Drifted::NoProgram(_) => {
+            problem(
+                "Clients",
+                said,
+                format!("If you did not do that, find out who did; {again} puts ours back."),
+            )
+        }
+    }
 }
 
 /// A program that waits is no fault of the machine, but somebody has to act.
@@ -371,4 +447,33 @@ fn render(out: &Out, checks: &[Check]) -> String {
         }
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_managed_is_shown_and_a_mistake_is_a_problem() {
+        let set = ManagedView {
+            place: "/etc/mcp-login/policy.toml".into(),
+            keys: vec!["allowed_servers".into(), "redirect".into()],
+            mistake: None,
+        };
+        let check = managed(&set);
+        assert_eq!(check.verdict, Verdict::Ok);
+        assert!(
+            check.said.starts_with("allowed_servers, redirect set in /etc/mcp-login/policy.toml"),
+            "{}",
+            check.said
+        );
+        let broken = ManagedView { mistake: Some("redirect: \u{1b}[31m".into()), ..set };
+        let check = managed(&broken);
+        assert_eq!(check.verdict, Verdict::Problem);
+        assert!(
+            !check.said.contains('\u{1b}') && check.said.contains("nobody can sign in"),
+            "{}",
+            check.said
+        );
+    }
 }

@@ -5,13 +5,17 @@ mod add;
 mod agent;
 mod approvals;
 mod callback;
+mod connect;
 mod doctor;
 mod door;
+mod examine;
 mod log;
 mod logout;
 mod offer;
 mod path;
+mod setup;
 mod token;
+mod waiting;
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
@@ -43,10 +47,17 @@ pub(crate) fn run(cli: &Cli, out: &Out) -> Result<(), Failure> {
         Command::Rename(rename) => account::rename(out, rename),
         Command::Pause => agent::pause(out, true),
         Command::Resume => agent::pause(out, false),
+        Command::Connect(connect) => connect::connect(out, connect),
+        Command::Disconnect(disconnect) => connect::disconnect(out, disconnect),
+        Command::Undo(undo) => connect::undo(out, undo),
+        Command::Setup(setup) => setup::run(out, setup),
         Command::Approvals(approvals) => approvals::run(out, approvals),
         Command::Log(log) => log::run(out, log),
         Command::Agent(agent) => agent::run(out, agent.action),
-        Command::Doctor => doctor::run(out),
+        Command::Doctor(doctor) => match &doctor.url {
+            None => doctor::run(out),
+            Some(url) => examine::run(out, url, doctor),
+        },
         Command::Callback(callback) => callback::run(out, callback),
         Command::Demo(demo) => crate::demo::run(out, demo),
         Command::Path { action } => path::run(out, *action),

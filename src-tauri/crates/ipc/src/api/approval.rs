@@ -241,3 +241,37 @@ pub struct ApprovalAsk {
     /// The question; or the id of a `never`, which is asked about anew.
     pub pending: String,
 }
+
+/// `approval.request` parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalRequest {
+    /// An executable's absolute path.
+    pub program: String,
+    /// Name, id, or the server's URL.
+    pub account: String,
+}
+
+/// What came of asking beforehand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestedState {
+    /// It may already.
+    Allowed,
+    /// A person said never.
+    Refused,
+    /// A person is asked now, in the consent window.
+    Asked,
+    /// The question waits for `mcp-login approvals`, or for the first use.
+    Waiting,
+}
+
+/// `approval.request` result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRequested {
+    /// What came of it.
+    pub state: RequestedState,
+    /// The question, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<String>,
+}

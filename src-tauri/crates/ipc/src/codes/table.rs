@@ -265,6 +265,10 @@ codes! {
         fact "{issuer} accepts none of our redirect addresses."
         next "Try `--redirect loopback` or `--redirect scheme`, or register a client by hand and pass `--client-id` and `--redirect-uri`."
         cause "Many issuers know only https or only localhost.";
+    NotAllowedHere "not_allowed_here" [Ours] Refused no
+        fact "The policy of this computer does not allow it: {reason}."
+        next "Ask whoever manages this computer; `mcp-login doctor` shows what is set, and where."
+        cause "An administrator set which servers and authorization servers may be used, or the policy has a mistake and nobody may sign in until it is mended.";
     RedirectNotOurs "redirect_not_ours" [Ours] Usage no
         fact "MCP Login cannot receive {redirect_uri}."
         next "Use our own scheme or an http address on 127.0.0.1 or localhost."
@@ -474,6 +478,47 @@ codes! {
         fact "This user has no home directory."
         next "Set `MCP_LOGIN_HOME` to a directory of yours with mode 0700."
         cause "A system user, or a broken passwd entry.";
+    // MCP clients' files
+    NoSuchClient "no_such_client" [Ours] Usage no
+        fact "There is no client called {client}."
+        next "Choose one of these: {known}."
+        cause "A typing mistake, or a client that the table does not have yet.";
+    NoSuchWay "no_such_way" [Ours] Usage no
+        fact "{client} cannot be connected this way: {reason}."
+        next "Leave `--via` and `--project` out: every client can be connected by `proxy`, in its own file."
+        cause "Only some clients call a header helper, connect to a door, or read a file in a project.";
+    ClientTooOld "client_too_old" [Ours] Failed no
+        fact "{client} is {found}; for this way it has to be {least} or later."
+        next "Update it, or leave `--via` out."
+        cause "The header helper came with that version; the client's program is asked with `--version`.";
+    EntryExists "entry_exists" [Ours] Usage no
+        fact "{file}, line {line}: there is an entry called {entry} already."
+        next "Choose another name with `--as NAME`, or put ours in its place with `--replace`."
+        cause "Somebody wrote it before; it is not one of ours.";
+    NotConnected "not_connected" [Ours] Usage no
+        fact "{client} has no entry of ours for {account}."
+        next "`mcp-login connect` shows what is connected."
+        cause "It was never connected, or the entry was taken out by hand.";
+    ClientFileUnreadable "client_file_unreadable" [Ours] Failed no
+        fact "{file}{at}: {reason}. Nothing was changed."
+        next "{advice}"
+        cause "A client's configuration that is not what its format allows, has a key twice, or is written in a form that is not edited.";
+    ClientFileUnwritable "client_file_unwritable" [Ours] Failed no
+        fact "{file} cannot be written: {reason}. Nothing was changed."
+        next "If you want it changed, see that you may write it, and try again."
+        cause "A file that is read-only, a directory or a link to nowhere in its place, or a full disk.";
+    ClientFileChanged "client_file_changed" [Ours] Failed later
+        fact "{file} was changed while you looked at it. Nothing was written."
+        next "Try again: you are shown the change anew."
+        cause "The client itself, or another program, wrote it meanwhile.";
+    NothingToUndo "nothing_to_undo" [Ours] Usage no
+        fact "There is no change to take back."
+        next "`mcp-login connect` shows what is connected."
+        cause "Nothing was connected, or all of it was taken back.";
+    NoWayBack "no_way_back" [Ours] Failed no
+        fact "{file} was changed since, and the way back is not sure. Nothing was changed."
+        next "What it was lies in {copy}; put back by hand what you need of it."
+        cause "Somebody wrote the file after the change that is to be taken back.";
     // the command
     Usage "usage" [Ours] Usage no
         fact "The command line is wrong: {reason}."
