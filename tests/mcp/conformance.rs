@@ -198,6 +198,7 @@ fn page(suite: &Suite, rows: &[Row], verdicts: &[(usize, Verdict)]) -> String {
         The programs are `mcp-login` and `mcp-login-agent` as they are shipped, with a home of their own and a vault in memory. The\n\
         suite plays server, issuer and browser. The browser comes back by our custom scheme in one half of the runs and by loopback\n\
         in the other. A cell says how many kinds of checks were made, all of them well, and by which way the browser came back.\n\
+        Left out is what the suite itself does not check, such as `initialize` in the revision that has none.\n\
         Where a sign-in has to be refused, it must be with this code; a refusal for another reason fails the test.\n",
         suite.version()
     );
@@ -230,7 +231,11 @@ fn table(rows: &[Row], verdicts: &[(usize, Verdict)], part: Part) -> String {
                 other.part == part && other.scenario == row.scenario && other.revision == revision
             });
             found.map_or_else(String::new, |(number, verdict)| {
-                format!("{}/{}, {}", verdict.good, verdict.all, rows[*number].way)
+                let left_out = match verdict.skipped {
+                    0 => String::new(),
+                    skipped => format!(" ({skipped} left out)"),
+                };
+                format!("{}/{}{left_out}, {}", verdict.good, verdict.all, rows[*number].way)
             })
         };
         let end = row.code().map_or_else(|| "an answer".to_owned(), |code| format!("`{code}`"));

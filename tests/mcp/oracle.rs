@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mcp_login_tests::{Home, Person, Request, Sandbox, workspace};
+use mcp_login_tests::{Home, Person, Request, Sandbox, wait, workspace};
 use mcp_login_tests_mcp::traffic::differences;
 use mcp_login_tests_mcp::{Behind, Era, Official};
 use serde_json::json;
@@ -210,8 +210,9 @@ fn every_difference_has_its_paragraph() {
     }
 }
 
-/// What rmcp sends through the proxy and what it sends by itself differ in this.
-const CARRIED: &[&str] = &[];
+/// What rmcp sends through the proxy and what it sends by itself differ in this: paragraph 1.
+const CARRIED: &[&str] =
+    &["* header user-agent: ours mcp-login/*, theirs nothing", "* header accept: ours *, theirs *"];
 
 /// rmcp behind the proxy and rmcp with a token in its hand: the server sees the same messages.
 #[test]
@@ -237,7 +238,14 @@ fn a_client_behind_the_proxy_says_what_it_says_without() {
                 assert!(tools.iter().any(|tool| tool.name == "echo"));
                 let hello = json!({ "text": "hello" }).as_object().cloned();
                 client.call("echo", hello).await.unwrap();
+                let came = |method: &str| sandbox.at("mcp").iter().any(|request| request.method == method);
+                if era == Era::Sessions {
+                    wait::until("the stream on which the server speaks", || came("GET").then_some(()));
+                }
                 client.leave().await.unwrap();
+                if era == Era::Sessions {
+                    wait::until("the end of the session", || came("DELETE").then_some(()));
+                }
             });
             seen.push(sandbox.at("mcp"));
         }

@@ -6,7 +6,7 @@ use mcp_login_tests::Request;
 use serde_json::Value;
 
 /// Values that are another one each time.
-const CHANCE: &[&str] = &["code_challenge", "client_id", "authorization"];
+const CHANCE: &[&str] = &["code_challenge", "client_id", "authorization", "mcp-session-id"];
 
 /// One request without chance: what it is, and what it carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,11 @@ fn shape(request: &Request) -> Shape {
         }
     }
     let grant = request.param("grant_type").map(|grant| format!(" {grant}")).unwrap_or_default();
-    Shape { line: format!("{} {}{grant}", request.method, without_ports(&request.path)), facts }
+    // Messages that are on their way at once arrive as they like.
+    let said = request.rest.get("rpc").and_then(|rpc| rpc["method"].as_str());
+    let said = said.filter(|_| request.header("authorization").is_some());
+    let said = said.map(|method| format!(" {method}")).unwrap_or_default();
+    Shape { line: format!("{} {}{grant}{said}", request.method, without_ports(&request.path)), facts }
 }
 
 /// The same with every port called PORT.
