@@ -38,9 +38,7 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 /// A file of a newer version, or one that cannot be read.
-pub(crate) fn keys_in(
-    data_dir: &Path,
-) -> Result<Vec<DoorId>, disk::Error> {
+pub(crate) fn keys_in(data_dir: &Path) -> Result<Vec<DoorId>, disk::Error> {
     Ok(book::open(data_dir)?.read(|now| now.keys.iter().map(|record| record.id.clone()).collect()))
 }
 
