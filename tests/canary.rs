@@ -284,6 +284,24 @@ fn live(home: &Home, sandbox: &Sandbox, secrets: &mut Secrets) -> Heard {
     ] {
         heard.keep(home.run(arguments));
     }
+    // A whole examination, whose trace is to be handed on.
+    for more in [&["--thorough"][..], &["--redirect", "scheme"]] {
+        let mut arguments = vec!["doctor", sandbox.mcp(), "--sign-in", "--no-browser", "--json"];
+        arguments.extend_from_slice(more);
+        let looking = home.start(&arguments);
+        let address = looking.line_with(|line| {
+            let value: Value = serde_json::from_str(line).ok()?;
+            value["authorization_url"].as_str().map(str::to_owned)
+        });
+        let back = allow(&address, secrets);
+        match more {
+            ["--thorough"] => drop(back.deliver()),
+            _ => drop(heard.keep(home.run_with_input(&["callback", "-"], &back.url)).ok()),
+        }
+        let (_, lines, stderr) = looking.finish();
+        assert!(lines.join("").contains("\"trace\""), "no trace: {lines:?}");
+        heard.0.push(("the trace of an examination".to_owned(), format!("{}{stderr}", lines.join("\n"))));
+    }
     // The server's own fault with the code: an error while the exchange has it.
     sandbox.fault("refuse", "code:invalid_grant");
     let sign_in = home.add(sandbox.mcp(), &["--name", "third", "--redirect", "loopback"]);
@@ -296,6 +314,7 @@ fn live(home: &Home, sandbox: &Sandbox, secrets: &mut Secrets) -> Heard {
 
 /// MCP clients: one over the proxy, with a refused token and a server in trouble on the way, and one at the HTTP door with a key.
 fn carry(home: &Home, sandbox: &Sandbox, secrets: &mut Secrets, heard: &mut Heard) {
+    home.sign_in_again("work");
     let mut client = McpClient::proxy(home, "work");
     client.initialize();
     client.echo("with the first token");
@@ -326,7 +345,8 @@ fn carry(home: &Home, sandbox: &Sandbox, secrets: &mut Secrets, heard: &mut Hear
             url.path(),
             body.len()
         );
-        let answer = raw::tcp(([127, 0, 0, 1], port).into(), request.as_bytes()).expect("the door is open");
+        let answer =
+            raw::tcp_and_wait(([127, 0, 0, 1], port).into(), request.as_bytes()).expect("the door is open");
         heard.0.push(("what the door answered".to_owned(), answer.clone()));
         answer
     };

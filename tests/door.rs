@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 
-use mcp_login_tests::{Home, SETTINGS, Sandbox, raw};
+use mcp_login_tests::{Home, SETTINGS, Sandbox, raw, wait};
 use serde_json::{Value, json};
 
 /// An open door and a key, which the person has allowed.
@@ -64,7 +64,7 @@ impl Door {
     #[track_caller]
     fn refused(&self, what: &str, request: &str, status: u16) {
         let before = self.sandbox.at("mcp").len();
-        let answer = raw::tcp(self.address(), request.as_bytes()).expect("the port is open");
+        let answer = raw::tcp_and_wait(self.address(), request.as_bytes()).expect("the port is open");
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{what}: {answer}");
         let answer = answer.to_ascii_lowercase();
         assert!(!answer.contains("access-control-"), "{what}: {answer}");
@@ -123,7 +123,7 @@ fn closed_until_it_is_asked_for() {
     assert!(std::net::TcpStream::connect(address).is_ok(), "it opens again with the agent");
     // Taken: said, and nothing else is tried.
     home.run(&["agent", "stop"]).ok();
-    let taken = std::net::TcpListener::bind(address).expect("the port is free");
+    let taken = wait::until("the port to be free", || std::net::TcpListener::bind(address).ok());
     let status = home.run(&["door", "--json"]).ok().json();
     assert_eq!(status["code"], "door_port_taken", "{status}");
     home.run(&["door", "on"]).exits(1);
@@ -255,8 +255,10 @@ fn rubbish_at_the_door() {
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
     let long = format!("{}", 1_u64 << 40);
-    let answer =
-        raw::tcp(door.address(), door.request("POST", &[("Content-Length", Some(&long))]).as_bytes());
+    let answer = raw::tcp_and_wait(
+        door.address(),
+        door.request("POST", &[("Content-Length", Some(&long))]).as_bytes(),
+    );
     assert!(answer.is_some_and(|answer| answer.starts_with("HTTP/1.1 413 ")), "a body without end");
     assert_eq!(post(&door, None, &hello()).status(), 200);
 }

@@ -91,6 +91,13 @@ type ConsentWindow = "there" | "missing";
 /** Whether the agent knows where to open a window. */
 type Display = "known" | "unknown";
 
+/** What the administrator of this computer set; it goes over the settings. */
+interface ManagedView {
+  keys?: string[];
+  mistake?: string;
+  place: string;
+}
+
 /** Where things lie. */
 interface PathsView {
   config: string;
@@ -128,6 +135,7 @@ interface AgentStatus {
   consent_window: ConsentWindow;
   display: Display;
   links?: number;
+  managed?: ManagedView;
   paths: PathsView;
   paused: boolean;
   pid: number;

@@ -102,6 +102,14 @@ ConsentWindow = Literal["there", "missing"]
 Display = Literal["known", "unknown"]
 
 
+class ManagedView(TypedDict):
+    """What the administrator of this computer set; it goes over the settings."""
+
+    keys: NotRequired[list[str]]
+    mistake: NotRequired[str]
+    place: str
+
+
 class PathsView(TypedDict):
     """Where things lie."""
 
@@ -143,6 +151,7 @@ class AgentStatus(TypedDict):
     consent_window: ConsentWindow
     display: Display
     links: NotRequired[int]
+    managed: NotRequired[ManagedView]
     paths: PathsView
     paused: bool
     pid: int

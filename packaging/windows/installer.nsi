@@ -70,10 +70,18 @@ Function ${un}Free
     ExecShellWait "open" "$INSTDIR\${COMMAND}" "agent stop" SW_HIDE
   ${EndIf}
   again:
+  StrCpy $4 0
+  look:
   StrCpy $1 ""
   !insertmacro Look "${DESKTOP}"
   !insertmacro Look "${AGENT}"
   !insertmacro Look "${COMMAND}"
+  ${If} $1 != ""
+  ${AndIf} $4 < 75 ; 15 s: an agent that has closed its pipe still writes out what it must
+    IntOp $4 $4 + 1
+    Sleep 200
+    Goto look
+  ${EndIf}
   ${If} $1 != ""
     MessageBox MB_RETRYCANCEL|MB_ICONEXCLAMATION \
       "$1 is running. Quit ${NAME} from its icon in the corner of the taskbar, then press Retry." /SD IDCANCEL IDRETRY again

@@ -69,14 +69,18 @@ impl Running {
 
     /// The next line of standard output; panics when the program ends or stays silent.
     pub fn line(&self) -> String {
+        self.line_or_end()
+            .unwrap_or_else(|| panic!("{} has ended. Its errors:\n{}", self.name, self.stderr()))
+    }
+
+    /// The next line of standard output, nothing at its end; panics when the program stays silent.
+    pub fn line_or_end(&self) -> Option<String> {
         match self.lines.recv_timeout(wait::LONG) {
-            Ok(line) => line,
+            Ok(line) => Some(line),
             Err(RecvTimeoutError::Timeout) => {
                 panic!("{} says nothing. Its errors:\n{}", self.name, self.stderr())
             }
-            Err(RecvTimeoutError::Disconnected) => {
-                panic!("{} has ended. Its errors:\n{}", self.name, self.stderr())
-            }
+            Err(RecvTimeoutError::Disconnected) => None,
         }
     }
 

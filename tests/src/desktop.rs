@@ -80,14 +80,20 @@ impl Desktop {
 
     /// Signs alice in at a server and returns the account's name; for tests of what comes after.
     pub fn signed_in(&mut self, url: &str, name: &str) -> String {
-        // With the stand-in for the browser, and the person who fetches and posts: quick.
+        self.with_quick_browser(|desktop| {
+            let sign_in = desktop.home.add(url, &["--name", name, "--redirect", "loopback"]);
+            crate::Person::named("alice").allow(&sign_in.address()).deliver();
+            sign_in.finish().ok();
+        });
+        name.to_owned()
+    }
+
+    /// Does something with the stand-in for the browser in its place, and the person who fetches and posts: quick.
+    pub fn with_quick_browser(&mut self, work: impl FnOnce(&mut Desktop)) {
         let path = format!("{}:{PATH}", self.home.path("bin").display());
         self.home.set("PATH", path);
-        let sign_in = self.home.add(url, &["--name", name, "--redirect", "loopback"]);
-        crate::Person::named("alice").allow(&sign_in.address()).deliver();
-        sign_in.finish().ok();
+        work(self);
         self.home.set("PATH", PATH);
-        name.to_owned()
     }
 
     /// Opens the app's window under WebDriver and waits until the page is there.
@@ -106,8 +112,10 @@ impl Desktop {
             command.env("TAURI_WEBVIEW_AUTOMATION", "true");
             command
         });
-        let page =
-            driver.session(&options).unwrap_or_else(|error| panic!("the window does not open: {error}"));
+        let page = driver.session(&options).unwrap_or_else(|error| {
+            let (apps, said) = (self.running_apps(), driver.running().stderr());
+            panic!("the window does not open: {error}\nthe app runs as {apps:?}, and says:\n{said}")
+        });
         let app = started_by(driver.running().id());
         let window = Window { driver, page, app };
         window.find("body");

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -206,11 +207,7 @@ impl Home {
 
     /// Runs `mcp-login …` with text on its standard input.
     pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Said {
-        let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        fs::write(file.path(), input).expect("a temporary file is written");
-        let mut command = self.command(arguments);
-        command.stdin(fs::File::open(file.path()).expect("a temporary file is read"));
-        Said::of(&mut command)
+        Said::of(self.command(arguments).stdin(input_of(input)))
     }
 
     /// Starts `mcp-login …` and leaves it running.
@@ -220,7 +217,14 @@ impl Home {
 
     /// Starts `mcp-login add URL …` and leaves it waiting for the person.
     pub fn add(&self, url: &str, arguments: &[&str]) -> SignIn<'_> {
-        SignIn::start(self, url, arguments)
+        let mut line = vec!["add", url, "--json"];
+        line.extend_from_slice(arguments);
+        SignIn::start(self, &line, "")
+    }
+
+    /// Starts any command that opens a browser and waits for the person, with text on its standard input.
+    pub fn sign_in(&self, line: &[&str], input: &str) -> SignIn<'_> {
+        SignIn::start(self, line, input)
     }
 
     /// Signs alice in through a page that the person fetches and posts, and returns the account's name.
@@ -381,6 +385,13 @@ pub fn policy_for(programs: &[PathBuf]) -> String {
             format!("[[allow]]\nprogram = {:?}\naccounts = \"*\"\n\n", program.display().to_string())
         })
         .collect()
+}
+
+/// A text as a program's standard input. The file goes away with its last reader.
+pub(crate) fn input_of(text: &str) -> Stdio {
+    let mut file = tempfile::tempfile().expect("a temporary file");
+    file.write_all(text.as_bytes()).and_then(|()| file.rewind()).expect("a temporary file is written");
+    Stdio::from(file)
 }
 
 /// Only the person may read it.

@@ -81,7 +81,7 @@ pub use mcp_client::McpClient;
 pub use oidc_provider::{Event, OidcProvider};
 pub use page::Page;
 pub use person::{Landing, Person, Redirect};
-pub use programs::{Build, Programs, artifacts, guarded_desktop_app, workspace};
+pub use programs::{BUILT, Build, Programs, artifacts, guarded_desktop_app, workspace};
 pub use proxy::Proxy;
 #[cfg(target_os = "linux")]
 pub use question::{Choice, Question};

@@ -19,6 +19,17 @@ pub enum Theme {
     Dark,
 }
 
+impl Theme {
+    /// For names.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        }
+    }
+}
+
 /// What was found wrong, in all views: one run tells everything.
 #[derive(Debug, Default)]
 pub struct Findings(Vec<String>);
@@ -29,7 +40,7 @@ impl Findings {
     pub fn look(&mut self, window: &Window, view: &str, theme: Theme) {
         let dark = window.run("return matchMedia('(prefers-color-scheme: dark)').matches", &json!([]));
         assert_eq!(dark, theme == Theme::Dark, "the window does not follow the desktop's theme");
-        let place = format!("{view}-{}", if theme == Theme::Dark { "dark" } else { "light" });
+        let place = format!("{view}-{}", theme.word());
         fs::write(screenshots().join(format!("{place}.png")), window.screenshot())
             .expect("a picture is kept");
         for violation in axe::violations(window).iter().filter(|found| found.is_serious()) {

@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 use crate::place;
 
 /// The directory of programs that were built already.
-const BUILT: &str = "MCP_LOGIN_TEST_PROGRAMS";
+pub const BUILT: &str = "MCP_LOGIN_TEST_PROGRAMS";
 
 /// Where the three programs are. All lie in one directory, as they are installed.
 #[derive(Debug)]

@@ -25,6 +25,16 @@ pub fn tcp(address: SocketAddr, bytes: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(&answer).into_owned())
 }
 
+/// The same without ending the sending side: to some servers a client that has ended it is one that has gone.
+pub fn tcp_and_wait(address: SocketAddr, bytes: &[u8]) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(wait::LONG)).expect("a socket of ours");
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    Some(String::from_utf8_lossy(&answer).into_owned())
+}
+
 /// An end of the agent's pipe. As long as an answer follows its question, it is read and written as a file.
 ///
 /// # Errors

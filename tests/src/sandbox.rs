@@ -180,6 +180,7 @@ impl Sandbox {
         let url = format!("{}/{path}", self.local(&self.ready.control).trim_end_matches('/'));
         let request = match method {
             "GET" => self.http.get(&url),
+            "DELETE" => self.http.delete(&url),
             _ => self.http.post(&url).json(body),
         };
         let answer =

@@ -1,7 +1,7 @@
 //! A sign-in that the command has begun: its browser "has opened", and a person is awaited.
 
 use crate::child::Running;
-use crate::home::{Home, Said};
+use crate::home::{Home, Said, input_of};
 use crate::wait;
 
 /// `mcp-login add …`, waiting for the person.
@@ -14,11 +14,13 @@ pub struct SignIn<'a> {
 }
 
 impl<'a> SignIn<'a> {
-    pub(crate) fn start(home: &'a Home, url: &str, arguments: &[&str]) -> SignIn<'a> {
-        let mut line = vec!["add", url, "--json"];
-        line.extend_from_slice(arguments);
+    pub(crate) fn start(home: &'a Home, line: &[&str], input: &str) -> SignIn<'a> {
         let opened_before = home.opened().len();
-        let running = home.start(&line);
+        let mut command = home.command(line);
+        if !input.is_empty() {
+            command.stdin(input_of(input));
+        }
+        let running = Running::start("mcp-login", &mut command);
         SignIn { home, opened_before, running, line: line.join(" ") }
     }
 

@@ -113,8 +113,8 @@ pub fn credentials() -> Vec<String> {
 fn letters(text: *const u16) -> String {
     let mut letters = Vec::new();
     for at in 0.. {
-        // SAFETY: by all callers a string with a closing zero, and reading stops there.
-        match unsafe { *text.add(at) } {
+        // SAFETY: by all callers a string with a closing zero, and reading stops there; Wine aligns it by chance only.
+        match unsafe { text.add(at).read_unaligned() } {
             0 => break,
             letter => letters.push(letter),
         }

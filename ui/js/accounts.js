@@ -92,7 +92,7 @@ function list(present) {
   const shown = state.accounts.filter(
     (a) => !wanted || [a.name, a.label ?? "", a.server].some((text) => text.toLowerCase().includes(wanted)),
   );
-  const onWay = state.signIns.filter((s) => s.progress.step !== "done");
+  const onWay = state.signIns.filter((s) => s.progress.step !== "done" && s.progress.step !== "tried");
   const rows = [...onWay.map(signInRow), ...shown.map((a) => row(a, present))];
   return el(
     "section",

@@ -103,6 +103,8 @@ export type AgentStatus = {
   display: Display;
   /** Links of MCP clients that are open; nothing from an agent that knows none. */
   links?: number;
+  /** What the administrator of this computer set; none when nothing is. */
+  managed?: ManagedView;
   /** Where things lie. */
   paths: PathsView;
   /** Rotation and hand-out are paused. */
@@ -127,6 +129,14 @@ export type AgentStatus = {
 export type Announce = {
   /** Names and values of the session's variables, of those that a window needs; others are refused. */
   environment: Record<string, string>;
+};
+
+/** The profile of a known provider. */
+export type AppliedProfile = {
+  /** Its short name. */
+  name: string;
+  /** Its name for people. */
+  title: string;
 };
 
 /** A decision that stands. */
@@ -239,7 +249,7 @@ export type Attention = {
 export type AttentionWhy = "no_account" | "needs_sign_in" | "more_scopes";
 
 /** What happened. */
-export type AuditAction = "agent_started" | "agent_stopped" | "token" | "gateway" | "door" | "refresh" | "sign_in_started" | "sign_in" | "stray_callback" | "sign_out" | "revocation" | "rename" | "approval_asked" | "approval_granted" | "approval_denied" | "approval_removed" | "connection_refused" | "file_kept_aside";
+export type AuditAction = "agent_started" | "agent_stopped" | "token" | "gateway" | "door" | "refresh" | "sign_in_started" | "sign_in" | "stray_callback" | "sign_out" | "revocation" | "rename" | "server_examined" | "approval_asked" | "approval_granted" | "approval_denied" | "approval_removed" | "connection_refused" | "file_kept_aside";
 
 /** One line of the record. */
 export type AuditEntry = {
@@ -484,6 +494,105 @@ export type Event =
     kind: "missed";
   };
 
+/** The report. */
+export type Examination = {
+  /** Its issuer, if one was found. */
+  issuer?: string;
+  /** Registrations that could not be deleted, by their `client_id`. */
+  left?: string[];
+  /** Part by part. */
+  parts: ExaminedPart[];
+  /** The provider's profile, if it is a known one. */
+  profile?: AppliedProfile;
+  /** How we came to a client identity. */
+  registration?: RegistrationKind;
+  /** The server's address, without its query. */
+  server: string;
+  /** Request by request. */
+  trace: Exchange[];
+};
+
+/** The notification `examination.progress`. */
+export type ExaminationProgress = {
+  /** Which. */
+  examination: string;
+} & ExaminationStage;
+
+/** Where an examination is. */
+export type ExaminationStage =
+  | {
+    /** Which. */
+    part: Part;
+    stage: "looking";
+  }
+  | {
+    stage: "done";
+  } & Examination;
+
+/** `server.examine` parameters. */
+export type Examine = {
+  /** OpenID Connect Core §3.1.2.1. */
+  login_hint?: string;
+  /** OpenID Connect Core §3.1.2.1, e.g. `select_account`. */
+  prompt?: string;
+  /** How the test's sign-in comes back; a local port when missing or `auto`. */
+  redirect?: RedirectChoice;
+  /** Instead of what the server asks for. */
+  scopes?: string[];
+  /** Whether a person is there who signs in for the test. Without one, what needs a sign-in is not run. */
+  sign_in?: boolean;
+  /** Whether a used refresh token is used again, which ends the test's sign-in at a server that does it right. */
+  thorough?: boolean;
+  /** The server's address, as a person typed it. */
+  url: string;
+};
+
+/** `server.examine` result. */
+export type ExamineStarted = {
+  /** The examination's id. Progress and the report follow as notifications on the same connection. */
+  examination: string;
+};
+
+/** One part, and what was found there. */
+export type ExaminedPart = {
+  /** What it follows. */
+  clause: string;
+  /** What was found, the worst first. */
+  findings?: Finding[];
+  /** Which. */
+  part: Part;
+  /** What was seen, for people. */
+  seen?: Record<string, string>;
+  /** How it went. */
+  verdict: PartVerdict;
+};
+
+/** One request and its answer: what can be told of them without telling a secret. */
+export type Exchange = {
+  /** Bytes of the answer's body. */
+  bytes: number;
+  /** `Content-Type` of the answer. */
+  content_type?: string;
+  /** Why no whole answer came. */
+  failure?: string;
+  /** The members of a JSON answer, and of which type each is. No value. */
+  members?: Record<string, string>;
+  /** GET, POST or DELETE. */
+  method: string;
+  /** Milliseconds from the request to the whole answer. */
+  millis: number;
+  /** During which part. */
+  part: Part;
+  /** What it was for. */
+  purpose: string;
+  /** Where a redirect leads: scheme and host. */
+  redirect?: string;
+  /** The status; none when no whole answer came. */
+  status?: number;
+  /** The address without its query. */
+  url: string;
+};
+
 /** The `error` member of an answer. */
 export type Fault = {
   /** JSON-RPC's number. */
@@ -504,6 +613,22 @@ export type FaultData = {
   next: string;
   /** Whether the same request may work later with nothing changed. */
   retryable: boolean;
+};
+
+/** Something that was found. */
+export type Finding = {
+  /** What it offends against: RFC and section, or MCP revision and section. */
+  clause: string;
+  /** A word of the table in `docs/for-servers.md`. A newer agent may know more of them. */
+  code: string;
+  /** What the sentences were filled with, and a word more. */
+  detail?: Record<string, unknown>;
+  /** The fact, one sentence for people. */
+  fact: string;
+  /** What to do about it, for whoever runs the server. */
+  next: string;
+  /** How bad it is. */
+  weight: Weight;
 };
 
 /** What a person answered before. */
@@ -578,8 +703,24 @@ export type IssuerChange = {
 /** Whether the person agreed to a new issuer. */
 export type IssuerChangeChoice = "accept";
 
+/** What the administrator of this computer set; it goes over the settings. */
+export type ManagedView = {
+  /** What is set. */
+  keys?: string[];
+  /** What is wrong with it: nobody signs in until it is mended. */
+  mistake?: string;
+  /** Where it was read. */
+  place: string;
+};
+
 /** What came of it. */
 export type Outcome = "confirmed" | "accepted" | "queued" | "not_offered" | "failed" | "none";
+
+/** A part of a sign-in's life. */
+export type Part = "discovery" | "registration" | "authorization" | "token" | "server" | "refresh" | "revocation";
+
+/** How a part went. */
+export type PartVerdict = "ok" | "warning" | "failed" | "not_run";
 
 /** Where things lie. */
 export type PathsView = {
@@ -737,8 +878,8 @@ export type SignInCallback = {
 
 /** `sign_in.callback` result. */
 export type SignInCalledBack = {
-  /** The account, new or renewed. */
-  account: Account;
+  /** The account, new or renewed; none when the sign-in was for an examination, which keeps nothing. */
+  account?: Account;
   /** Which sign-in it was. */
   sign_in: string;
 };
@@ -852,6 +993,9 @@ export type Step =
     step: "done";
   } & DoneStep
   | {
+    step: "tried";
+  }
+  | {
     /** Why. */
     error: Fault;
     step: "failed";
@@ -944,6 +1088,9 @@ export type Verification = {
   server: Verdict;
 };
 
+/** How bad a finding is. */
+export type Weight = "note" | "warning" | "failed";
+
 /** `hello` result. */
 export type Welcome = {
   /** `release` or `debug`. */
@@ -1000,6 +1147,8 @@ export interface Methods {
   "sign_in.cancel": { params: SignInRef; result: Empty };
   /** Goes on with another redirect when the browser could not open the first. Class: keep. */
   "sign_in.redirect": { params: SignInRedirect; result: Empty };
+  /** Looks at a server step by step, for whoever runs it: what it offers to desktop clients and what it lacks. Nothing is kept. Notifications `examination.progress` follow, and `sign_in.progress` when a person signs in for it. Class: keep. */
+  "server.examine": { params: Examine; result: ExamineStarted };
   /** Rotates now, whatever the clock says. Class: keep. */
   "account.refresh": { params: AccountRefresh; result: Refreshed };
   /** Signs out and revokes; says what that really achieved. Class: keep. */
@@ -1030,6 +1179,8 @@ export interface Methods {
 export interface Notifications {
   /** To the connection that started the sign-in, or waits for it. */
   "sign_in.progress": SignInProgress;
+  /** To the connection that started the examination. */
+  "examination.progress": ExaminationProgress;
   /** After `events.subscribe`. */
   "event": Event;
   /** After `audit.read` with `follow`. */

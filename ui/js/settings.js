@@ -89,6 +89,15 @@ export function settings(present) {
         { class: "part", key: "approvals" },
         el("h2", null, t.settings.asking),
         status ? el("p", null, t.settings.approvals[status.approvals]) : null,
+        status?.managed
+          ? el(
+              "p",
+              { class: status.managed.mistake ? "amber" : "quiet" },
+              status.managed.mistake
+                ? t.settings.managedBroken(visible(status.managed.mistake))
+                : t.settings.managed((status.managed.keys ?? []).map(visible), visible(status.managed.place)),
+            )
+          : null,
         status?.policy_mistake
           ? el("p", { class: "amber" }, t.settings.policyMistake, " ", visible(status.policy_mistake))
           : null,

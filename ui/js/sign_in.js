@@ -46,6 +46,7 @@ export function onSignIn(signIn) {
   if (shown || step.step === "done") say(step.step === "failed" ? step.error.message : t.step[step.step]);
   // whoever cancelled it elsewhere knows of it
   if (step.step === "failed" && step.error.data.code === "sign_in_cancelled" && !shown) forget(signIn.sign_in);
+  if (step.step === "tried") forget(signIn.sign_in);
   if (step.step === "done") {
     mine.delete(signIn.sign_in);
     forget(signIn.sign_in);
@@ -80,7 +81,7 @@ export function signIn(signIn, present) {
  */
 function steps(signIn) {
   const order = ["look", "browser", "store"];
-  const at = { discovering: 0, registering: 0, browser: 1, exchanging: 2, storing: 2, done: 3, failed: -1 }[
+  const at = { discovering: 0, registering: 0, browser: 1, exchanging: 2, storing: 2, done: 3, tried: 3, failed: -1 }[
     signIn.progress.step
   ];
   if (at < 0) return null;

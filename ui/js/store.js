@@ -302,5 +302,5 @@ export function forget(id) {
 
 /** @param {SignIn} signIn */
 export function isEnd(signIn) {
-  return signIn.progress.step === "done" || signIn.progress.step === "failed";
+  return ["done", "tried", "failed"].includes(signIn.progress.step);
 }

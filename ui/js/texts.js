@@ -416,6 +416,7 @@ export const t = {
     exchanging: "Taking the tokens…",
     storing: "Putting them into the keychain…",
     done: "Signed in",
+    tried: "Signed in for a test",
     failed: "Did not work",
   },
   other: {
@@ -511,7 +512,7 @@ export const t = {
     /** @param {string} program @param {string} account */
     answerName: (program, account) => `Answer whether ${program} may use ${account}`,
     /** @param {string} program @param {string} account */
-    needsSignIn: (program, account) => `${program || "A program"} waits for you to sign in: ${account}`,
+    waitsForYou: (program, account) => `${program || "A program"} waits for you to sign in: ${account}`,
     /** @param {string} program @param {string} account */
     asked: (program, account) => `${program} asks for ${account}`,
     /** @param {string} length */
@@ -659,6 +660,7 @@ export const t = {
     sign_out: "Signed out:",
     revocation: { ok: "Queued revocation done:", not: "Queued revocation tried:" },
     rename: "Renamed:",
+    server_examined: "A server was tested",
     approval_asked: "You were asked:",
     approval_granted: "Allowed:",
     approval_denied: "Denied:",
@@ -695,6 +697,10 @@ export const t = {
       terminal: "A window asks you, and “mcp-login approvals” in a terminal may answer too, as the settings say.",
       policy: "Nobody is asked: only the policy file lets programs in.",
     },
+    /** @param {string[]} keys @param {string} place */
+    managed: (keys, place) => `Set by whoever manages this computer: ${keys.join(", ")} (${place})`,
+    /** @param {string} mistake */
+    managedBroken: (mistake) => `Nobody can sign in: the policy of this computer has a mistake. ${mistake}`,
     policyMistake: "The policy file counts as empty until this is mended:",
     paths: "Where things lie",
     path: { config: "Settings", data: "Accounts, approvals, record", log: "Log", socket: "Socket" },

@@ -10,7 +10,7 @@ use crate::accounts::Account;
 use crate::clock::Moment;
 use crate::disk::{self, StateFile};
 use crate::id::AccountId;
-use crate::policy::{Policy, PolicyError};
+use crate::policy::{Policy, PolicyError, Rule};
 use mcp_login_ipc::api::{self, Caller, Until};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -214,6 +214,7 @@ struct Inner {
     storing: tokio::sync::Mutex<()>,
     file: StateFile,
     config_dir: PathBuf,
+    managed: Vec<Rule>,
     changes: watch::Sender<Changes>,
     kept_aside: Option<PathBuf>,
 }
@@ -225,6 +226,14 @@ impl Approvals {
     /// # Errors
     /// When the decisions were written by a newer version or cannot be read.
     pub fn open(data_dir: &Path, config_dir: &Path) -> Result<Self, disk::Error> {
+        Self::open_with(data_dir, config_dir, Vec::new())
+    }
+
+    /// The same with the rules of the computer's own policy, which count whatever the file says.
+    ///
+    /// # Errors
+    /// As [`Approvals::open`].
+    pub fn open_with(data_dir: &Path, config_dir: &Path, managed: Vec<Rule>) -> Result<Self, disk::Error> {
         let file = StateFile::new(data_dir.join(FILE_NAME), VERSION);
         let loaded = file.load::<ApprovalsFile>()?;
         if let Some(aside) = &loaded.kept_aside {
@@ -247,6 +256,7 @@ impl Approvals {
             storing: tokio::sync::Mutex::new(()),
             file,
             config_dir: config_dir.to_owned(),
+            managed,
             changes: watch::channel(Changes::default()).0,
             kept_aside: loaded.kept_aside,
         };
@@ -536,12 +546,12 @@ impl Approvals {
         state.policy_stamp = FileIdentity::of(&self.inner.config_dir.join(crate::policy::FILE_NAME));
         match Policy::load(&self.inner.config_dir) {
             Ok(policy) => {
-                state.policy = policy;
+                state.policy = policy.with(&self.inner.managed);
                 state.policy_fault = None;
             }
             Err(error) => {
                 tracing::error!(%error, "the policy allows nothing until it is mended");
-                state.policy = Policy::default();
+                state.policy = Policy::default().with(&self.inner.managed);
                 state.policy_fault = Some(Arc::new(error));
             }
         }

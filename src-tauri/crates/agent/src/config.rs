@@ -7,6 +7,8 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::accounts::RedirectKind;
+use crate::managed::Managed;
 use mcp_login_oauth::client_auth::AuthMethod;
 use mcp_login_oauth::endpoint::Endpoint;
 use mcp_login_oauth::error::EndpointName;
@@ -62,8 +64,23 @@ pub enum RedirectChoice {
 pub struct ClientMetadata {
     /// For the private-use scheme.
     pub scheme: Option<ClientId>,
-    /// For loopback.
+    /// For loopback, as `127.0.0.1`.
     pub loopback: Option<ClientId>,
+    /// For loopback, as `localhost`.
+    pub localhost: Option<ClientId>,
+}
+
+impl ClientMetadata {
+    /// The document for a kind of redirect. None for the one that a person registered: it has a client of its own.
+    #[must_use]
+    pub fn of(&self, kind: RedirectKind) -> Option<ClientId> {
+        match kind {
+            RedirectKind::Scheme => self.scheme.clone(),
+            RedirectKind::Loopback => self.loopback.clone(),
+            RedirectKind::Localhost => self.localhost.clone(),
+            RedirectKind::Exact => None,
+        }
+    }
 }
 
 /// What a person pinned for one server.
@@ -96,6 +113,8 @@ pub struct Config {
     pub servers: BTreeMap<String, ServerSettings>,
     /// `[[profile]]`, before those that come with the program.
     pub profiles: Profiles,
+    /// What the computer's administrator set; it has gone over the rest already. Never in the file.
+    pub managed: Managed,
 }
 
 impl Default for Config {
@@ -110,6 +129,7 @@ impl Default for Config {
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
             profiles: Profiles::builtin(),
+            managed: Managed::default(),
         }
     }
 }
@@ -236,10 +256,11 @@ impl Reader<'_> {
         }
         if let Some(documents) = get(table, "client_metadata") {
             let documents = self.table(documents, "client_metadata")?;
-            self.known(documents, "client_metadata.", &["scheme", "loopback"])?;
+            self.known(documents, "client_metadata.", &["scheme", "loopback", "localhost"])?;
             config.client_metadata = ClientMetadata {
                 scheme: self.document(documents, "scheme")?,
                 loopback: self.document(documents, "loopback")?,
+                localhost: self.document(documents, "localhost")?,
             };
         }
         if let Some(clients) = get(table, "clients") {

@@ -189,6 +189,7 @@ impl LoginError {
             LoginError::Cancelled => Fault::new(Code::SignInCancelled),
             LoginError::Expired => Fault::new(Code::SignInExpired),
             LoginError::TooMany => Fault::new(Code::TooManySignIns),
+            LoginError::Forbidden(why) => Fault::new(Code::NotAllowedHere).detail("reason", why.to_string()),
             LoginError::NoSuchSignIn => Fault::new(Code::NoSuchSignIn),
         }
     }

@@ -8,6 +8,7 @@ mod beforehand;
 pub mod consent;
 pub mod door;
 pub mod events;
+mod examine;
 #[cfg(windows)]
 mod exclusive;
 pub mod faults;
@@ -19,6 +20,7 @@ pub mod listener;
 pub mod lock;
 pub mod log;
 pub mod login;
+pub mod managed;
 pub mod methods;
 pub mod policy;
 pub mod registration;

@@ -5,15 +5,22 @@
 //! `state`; a callback that finds none changes nothing and is audited; a callback works once, for ten minutes; and no
 //! callback, however wrong, ends a sign-in that it does not belong to.
 
+mod departure;
 mod error;
 mod flow;
+mod ground;
+mod listening;
 mod table;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod trial;
 
+pub(crate) use departure::Departure;
 pub use error::LoginError;
+pub(crate) use ground::Ground;
 pub use table::{Delivered, MAX_WAITING};
+pub(crate) use trial::{Came, Page, Trial};
 
 use crate::accounts::RedirectKind;
 use crate::adopt::Identity;
@@ -24,6 +31,7 @@ use crate::core::Core;
 use crate::http::Wire;
 use crate::id::AccountId;
 use crate::landing::Landing;
+use crate::managed::{Managed, Source};
 use crate::receipt::Receipt;
 use crate::registration::RedirectWish;
 use crate::scheme::Opener;
@@ -107,24 +115,32 @@ pub struct Start {
 #[derive(Debug)]
 pub struct Settings {
     config_dir: PathBuf,
+    managed: Source,
     last: Mutex<Arc<Config>>,
 }
 
 impl Settings {
     /// Beginning with what was read at the start.
     #[must_use]
-    pub fn new(config_dir: PathBuf, config: Config) -> Self {
-        Self { config_dir, last: Mutex::new(Arc::new(config)) }
+    pub fn new(config_dir: PathBuf, managed: Source, config: Config) -> Self {
+        Self { config_dir, managed, last: Mutex::new(Arc::new(config)) }
+    }
+
+    /// As they were when they were read last. Takes no time.
+    #[must_use]
+    pub fn last(&self) -> Arc<Config> {
+        self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// As they are now.
     #[must_use]
     pub fn read(&self) -> Arc<Config> {
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match Config::load(&self.config_dir) {
-            Ok(config) => *last = Arc::new(config),
-            Err(mistake) => tracing::warn!(%mistake, "the settings have a mistake; the former ones go on"),
-        }
+        let config = Config::load(&self.config_dir).unwrap_or_else(|mistake| {
+            tracing::warn!(%mistake, "the settings have a mistake; the former ones go on");
+            (**last).clone()
+        });
+        *last = Arc::new(Managed::read(&self.managed).over(config));
         last.clone()
     }
 }
@@ -147,6 +163,8 @@ pub enum Step {
     Storing,
     /// Signed in.
     Done(Arc<DoneStep>),
+    /// Over: it was for an examination, which keeps nothing.
+    Tried,
     /// Over without tokens.
     Failed(Arc<LoginError>),
 }
@@ -155,7 +173,7 @@ impl Step {
     /// Whether nothing comes after it.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self, Step::Done(_) | Step::Failed(_))
+        matches!(self, Step::Done(_) | Step::Tried | Step::Failed(_))
     }
 }
 
@@ -229,7 +247,7 @@ impl SignInId {
         &self.0
     }
 
-    fn random() -> Self {
+    pub(crate) fn random() -> Self {
         let mut bytes = [0_u8; 8];
         // Without random bytes there will be no state either, and the sign-in ends there with a proper error.
         let _ = getrandom::fill(&mut bytes);
@@ -284,6 +302,11 @@ impl SignIns {
     pub fn new(parts: Parts) -> Self {
         let (changes, _) = watch::channel(0);
         Self { inner: Arc::new(Inner { parts, table: Mutex::new(Table::default()), changes }) }
+    }
+
+    /// What they are made of.
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.inner.parts
     }
 
     /// Begins a sign-in; it goes on whatever becomes of the caller. Must be called inside the runtime.

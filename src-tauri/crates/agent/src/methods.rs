@@ -12,6 +12,7 @@ use crate::consent::{Consent, Unshown};
 use crate::core::Core;
 use crate::door::HttpDoor;
 use crate::events::{self, Audience};
+use crate::examine::{Examiner, Wish};
 use crate::fetch::Want;
 use crate::gateway::{Gateway, Granted};
 use crate::helper::Helpers;
@@ -40,7 +41,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OnceCell, mpsc, watch};
+use tokio::sync::{OnceCell, Semaphore, mpsc, watch};
 
 /// How long a stopping agent lets requests finish: an issuer has 30 s to answer a token request, and the keychain needs a
 /// moment to store what came.
@@ -188,6 +189,8 @@ pub struct Doors {
     pub started_at: u64,
     /// Changes with every start.
     pub instance: String,
+    /// Room for examinations.
+    pub examinations: Arc<Semaphore>,
     /// Set once: the agent ends.
     pub stop: watch::Sender<bool>,
 }
@@ -321,6 +324,7 @@ impl Doors {
             }
             Request::SignInWait(params) => {
                 let account = self.sign_in_end(&SignInId::new(&params.sign_in)).await?;
+                let account = account.ok_or(Fault::new(Code::NoSuchSignIn))?;
                 Ok(envelope::write_result(id, &api::SignInFinished { account }))
             }
             Request::SignInCallback(params) => {
@@ -332,6 +336,9 @@ impl Doors {
             }
             Request::SignInRedirect(params) => {
                 self.sign_in_redirect(&params).await.map(|r| envelope::write_result(id, &r))
+            }
+            Request::ServerExamine(params) => {
+                self.server_examine(peer, params, notes).await.map(|r| envelope::write_result(id, &r))
             }
             Request::AccountRefresh(params) => {
                 self.account_refresh(peer, &params).await.map(|r| envelope::write_result(id, &r))
@@ -400,6 +407,14 @@ impl Doors {
             caller: Some(peer.caller.clone()),
             ..audit::entry(self.now().unix(), AuditAction::Token, outcome)
         };
+        // An account from before the policy is no way around it.
+        let managed = &self.sign_ins.parts().settings.last().managed;
+        if let Err(forbidden) = managed.allows_server(&account.server) {
+            let fault = LoginError::from(forbidden).fault();
+            self.write(AuditEntry { code: Some(fault.data.code.clone()), ..line(AuditOutcome::Denied) })
+                .await?;
+            return Err(show::about(fault, &account));
+        }
         let decided = self.approvals.decided(subject, &account, self.now());
         if !matches!(decided, Some(Decision::Allowed(_))) {
             // In a box: who asks for a token every second should not carry what a question needs.
@@ -466,6 +481,7 @@ impl Doors {
             accounts,
             revocations_queued: u32::try_from(self.core.queued()).unwrap_or(u32::MAX),
             approvals: self.mode(),
+            managed: show::managed(&self.sign_ins.parts().settings.last().managed),
             policy_mistake: self.approvals.policy_fault().map(|mistake| mistake.to_string()),
             paths: api::PathsView {
                 config: self.paths.config_dir.display().to_string(),
@@ -624,13 +640,7 @@ impl Doors {
             redirect_uri: params.redirect_uri.as_deref().map(RedirectUri::new),
             method: None,
         });
-        let scopes = match params.scopes {
-            None => None,
-            Some(words) => {
-                let scopes: Option<Vec<Scope>> = words.iter().map(|word| Scope::new(word)).collect();
-                Some(scopes.ok_or_else(|| wrong("`scopes` has a word that is no scope"))?)
-            }
-        };
+        let scopes = scopes(params.scopes, Method::SignInStart)?;
         Ok(Start {
             target,
             redirect: match params.redirect.unwrap_or_default() {
@@ -640,7 +650,7 @@ impl Doors {
                 RedirectChoice::Localhost => RedirectWish::Only(RedirectKind::Localhost),
             },
             issuer: params.issuer.as_deref().map(Issuer::new),
-            scopes: scopes.map(|scopes| scopes.into_iter().collect::<ScopeSet>()),
+            scopes,
             prompt: params.prompt,
             login_hint: params.login_hint,
             on_issuer_change: params.issuer_change.map_or(OnIssuerChange::Show, |_| OnIssuerChange::Accept),
@@ -653,12 +663,12 @@ impl Doors {
         })
     }
 
-    async fn sign_in_end(&self, id: &SignInId) -> Result<api::Account, Fault> {
+    async fn sign_in_end(&self, id: &SignInId) -> Result<Option<api::Account>, Fault> {
         let steps = self.sign_ins.watch(id).ok_or(Fault::new(Code::NoSuchSignIn))?;
         self.end_of(steps).await
     }
 
-    async fn end_of(&self, mut steps: watch::Receiver<Step>) -> Result<api::Account, Fault> {
+    async fn end_of(&self, mut steps: watch::Receiver<Step>) -> Result<Option<api::Account>, Fault> {
         let last = steps.wait_for(Step::is_final).await.map_err(|_| Fault::new(Code::Internal))?.clone();
         show::outcome(&self.core, &last).unwrap_or_else(|| Err(Fault::new(Code::Internal)))
     }
@@ -694,6 +704,58 @@ impl Doors {
         };
         self.sign_ins.redirect(&id, kind).await.map_err(|e| e.fault())?;
         Ok(api::Empty {})
+    }
+
+    async fn server_examine(
+        self: &Arc<Self>,
+        peer: &Peer,
+        params: api::Examine,
+        notes: mpsc::Sender<Box<Notification>>,
+    ) -> Result<api::ExamineStarted, Fault> {
+        let server = ServerUrl::parse(&params.url).map_err(|e| LoginError::from(e).fault())?;
+        let scopes = scopes(params.scopes, Method::ServerExamine)?;
+        let managed = &self.sign_ins.parts().settings.read().managed;
+        managed.allows_server(&server).map_err(|forbidden| LoginError::from(forbidden).fault())?;
+        let seat = self.examinations.clone().try_acquire_owned().map_err(|_| Fault::new(Code::Busy))?;
+        let started_at = self.now().unix();
+        let entry = AuditEntry {
+            server: Some(server.as_str().to_owned()),
+            caller: Some(peer.caller.clone()),
+            ..audit::entry(started_at, AuditAction::ServerExamined, AuditOutcome::Ok)
+        };
+        self.write(entry).await?;
+        let trial = match params.sign_in {
+            true => {
+                let (trial, id, steps) = self.sign_ins.trial(&server).map_err(|e| e.fault())?;
+                let (sign_ins, caller, mut over) = (self.sign_ins.clone(), notes.clone(), steps.clone());
+                tokio::spawn(progress(self.clone(), id.clone(), steps, started_at, notes.clone()));
+                // Who began it opens the browser: without it nobody comes home.
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = caller.closed() => {}
+                        () = ended(&mut over) => return,
+                    }
+                    let _ = sign_ins.cancel(&id).await;
+                });
+                Some(trial)
+            }
+            false => None,
+        };
+        let wish = Wish {
+            server,
+            thorough: params.thorough,
+            redirect: params.redirect.unwrap_or_default(),
+            scopes,
+            prompt: params.prompt,
+            login_hint: params.login_hint,
+        };
+        let id = SignInId::random().as_str().to_owned();
+        let (sign_ins, examination) = (self.sign_ins.clone(), id.clone());
+        tokio::spawn(async move {
+            Examiner::new(sign_ins, wish, examination, notes).await.run(trial).await;
+            drop(seat);
+        });
+        Ok(api::ExamineStarted { examination: id })
     }
 
     async fn account_refresh(
@@ -969,6 +1031,22 @@ const WINDOWS: [Method; 7] = [
 const MAX_NOTE: usize = 256;
 /// How long `agent.status` waits for the keychain.
 const VAULT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Returns when a sign-in is over.
+async fn ended(steps: &mut watch::Receiver<Step>) {
+    let _ = steps.wait_for(Step::is_final).await;
+}
+
+/// The scopes that a caller wants instead of the server's.
+fn scopes(words: Option<Vec<String>>, method: Method) -> Result<Option<ScopeSet>, Fault> {
+    let Some(words) = words else { return Ok(None) };
+    let scopes: Option<ScopeSet> = words.iter().map(|word| Scope::new(word)).collect();
+    let wrong = || {
+        let fault = Fault::new(Code::BadParameters).detail("method", method.name());
+        fault.detail("reason", "`scopes` has a word that is no scope")
+    };
+    scopes.map(Some).ok_or_else(wrong)
+}
 
 fn number(text: &str) -> Result<u64, Fault> {
     text.parse().map_err(|_| Fault::new(Code::NoSuchApproval))

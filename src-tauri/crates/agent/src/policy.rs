@@ -157,27 +157,14 @@ impl Policy {
         })?;
         let rules = raw.allow.into_iter().map(|rule| {
             let program_at = rule.program.span().start;
-            let program = match rule.program.into_inner().as_str() {
-                "*" => ProgramPattern::Any,
-                written if Path::new(written).is_absolute() => ProgramPattern::File {
-                    written: written.into(),
-                    real: std::fs::canonicalize(written).ok(),
-                },
-                _ => {
-                    return Err(mistake(program_at, "must be a whole path, or \"*\" for any program".into()));
-                }
-            };
+            let program = ProgramPattern::read(&rule.program.into_inner())
+                .ok_or_else(|| mistake(program_at, PROGRAM.into()))?;
             let accounts_at = rule.accounts.span().start;
             let accounts = match rule.accounts.into_inner() {
-                OneOrMany::One(name) if name == "*" => Accounts::All,
-                OneOrMany::One(name) => Accounts::Named(vec![name]),
-                OneOrMany::Many(names) => Accounts::Named(names),
+                OneOrMany::One(name) => Accounts::read(&[name], Lone::Yes),
+                OneOrMany::Many(names) => Accounts::read(&names, Lone::No),
             };
-            if let Accounts::Named(names) = &accounts
-                && (names.is_empty() || names.iter().any(|n| n.trim().is_empty() || n == "*"))
-            {
-                return Err(mistake(accounts_at, "must name accounts, or be \"*\" by itself".into()));
-            }
+            let accounts = accounts.ok_or_else(|| mistake(accounts_at, ACCOUNTS.into()))?;
             let until = match rule.until {
                 None => None,
                 Some(at) => {
@@ -193,6 +180,13 @@ impl Policy {
             Ok(Rule { program, accounts, scopes: rule.scopes, until })
         });
         Ok(Self { rules: rules.collect::<Result<_, _>>()? })
+    }
+
+    /// The same with the rules of the computer's own policy.
+    #[must_use]
+    pub fn with(mut self, rules: &[Rule]) -> Self {
+        self.rules.extend_from_slice(rules);
+        self
     }
 
     /// How many rules there are.
@@ -219,7 +213,48 @@ impl Policy {
     }
 }
 
+impl Rule {
+    /// A rule without an end, from what was written elsewhere.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn new(
+        program: &str,
+        accounts: Vec<String>,
+        scopes: Option<Vec<String>>,
+    ) -> Result<Self, &'static str> {
+        let lone = if accounts.len() == 1 { Lone::Yes } else { Lone::No };
+        Ok(Rule {
+            program: ProgramPattern::read(program).ok_or(PROGRAM)?,
+            accounts: Accounts::read(&accounts, lone).ok_or(ACCOUNTS)?,
+            scopes,
+            until: None,
+        })
+    }
+}
+
+const PROGRAM: &str = "must be a whole path, or \"*\" for any program";
+const ACCOUNTS: &str = "must name accounts, or be \"*\" by itself";
+
+/// Whether a name was written by itself: only then a star means all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lone {
+    Yes,
+    No,
+}
+
 impl ProgramPattern {
+    fn read(written: &str) -> Option<Self> {
+        match written {
+            "*" => Some(ProgramPattern::Any),
+            written if Path::new(written).is_absolute() => Some(ProgramPattern::File {
+                written: written.into(),
+                real: std::fs::canonicalize(written).ok(),
+            }),
+            _ => None,
+        }
+    }
+
     fn matches(&self, program: &Path) -> bool {
         match self {
             ProgramPattern::Any => true,
@@ -259,6 +294,14 @@ fn same(a: &Path, b: &Path) -> bool {
 }
 
 impl Accounts {
+    fn read(names: &[String], lone: Lone) -> Option<Self> {
+        if lone == Lone::Yes && names.len() == 1 && names[0] == "*" {
+            return Some(Accounts::All);
+        }
+        let fits = !names.is_empty() && names.iter().all(|name| !name.trim().is_empty() && name != "*");
+        fits.then(|| Accounts::Named(names.to_vec()))
+    }
+
     fn matches(&self, names: [&str; 3]) -> bool {
         match self {
             Accounts::All => true,

@@ -14,7 +14,7 @@ use crate::scheme::Opener;
 use mcp_login_ipc::identity;
 use mcp_login_oauth::client_auth::Client;
 use mcp_login_oauth::endpoint::Endpoint;
-use mcp_login_oauth::error::{EndpointName, RegistrationRemedy};
+use mcp_login_oauth::error::{EndpointName, RegistrationFault, RegistrationRemedy};
 use mcp_login_oauth::http::{Http, ReachRule};
 use mcp_login_oauth::registration::{
     self, DynamicRequest, Identity, Management, Preregistered, Registration, RegistrationKind, Route,
@@ -173,11 +173,7 @@ pub async fn prepare<H: Http>(
     wanted: &Wanted<'_>,
 ) -> Result<Ready, LoginError> {
     if let Some(client) = wanted.client {
-        let home = match &client.redirect_uri {
-            Some(uri) => Home::exactly(uri)?,
-            None => Home::open(*wanted.kinds.first().unwrap_or(&RedirectKind::Loopback), Port::Any)?,
-        };
-        let registration = Registration::preregistered(client, wanted.metadata, home.uri.clone())?;
+        let (registration, home) = of_person(client, wanted)?;
         return save(registrations, wanted, registration, home).await;
     }
     let issuer = &wanted.metadata.issuer;
@@ -193,11 +189,7 @@ pub async fn prepare<H: Http>(
         let home = Home::open(*kind, port)?;
         match fresh(http, wanted, &home).await {
             Ok(registration) => return save(registrations, wanted, registration, home).await,
-            Err(error @ OauthError::RegistrationRefused { remedy: RegistrationRemedy::NextRedirect, .. })
-            | Err(
-                error
-                @ OauthError::RegistrationAnswer(mcp_login_oauth::error::RegistrationFault::RedirectUri),
-            ) => {
+            Err(error) if is_about_the_redirect(&error) => {
                 tracing::info!(issuer = issuer.as_str(), ?kind, "the issuer refused this redirect");
                 refused = Some(error);
             }
@@ -205,6 +197,27 @@ pub async fn prepare<H: Http>(
         }
     }
     Err(refused.map_or(LoginError::NoRedirect, LoginError::from))
+}
+
+/// With the client that the person brought, at the redirect that was registered with it.
+pub(crate) fn of_person(
+    client: &Preregistered,
+    wanted: &Wanted<'_>,
+) -> Result<(Registration, Home), LoginError> {
+    let home = match &client.redirect_uri {
+        Some(uri) => Home::exactly(uri)?,
+        None => Home::open(*wanted.kinds.first().unwrap_or(&RedirectKind::Loopback), Port::Any)?,
+    };
+    Ok((Registration::preregistered(client, wanted.metadata, home.uri.clone())?, home))
+}
+
+/// Whether another kind of redirect may be taken where this one was refused.
+pub(crate) fn is_about_the_redirect(error: &OauthError) -> bool {
+    matches!(
+        error,
+        OauthError::RegistrationRefused { remedy: RegistrationRemedy::NextRedirect, .. }
+            | OauthError::RegistrationAnswer(RegistrationFault::RedirectUri)
+    )
 }
 
 /// The person's client with its secret, when it was said at an earlier sign-in: it lies in the keychain, not in the settings.
@@ -231,7 +244,12 @@ pub async fn with_secret(
     Ok(client)
 }
 
-async fn fresh<H: Http>(http: &H, wanted: &Wanted<'_>, home: &Home) -> Result<Registration, OauthError> {
+/// By document or dynamically, whichever MCP's order says. Stores nothing.
+pub(crate) async fn fresh<H: Http>(
+    http: &H,
+    wanted: &Wanted<'_>,
+    home: &Home,
+) -> Result<Registration, OauthError> {
     let document = (wanted.document)(home.kind);
     match registration::route(wanted.metadata, None, document.as_ref())? {
         Route::Preregistered(client) => {

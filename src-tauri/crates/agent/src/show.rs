@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::faults;
 use crate::id::AccountId;
 use crate::login::{self, LoginError, SignIn, Step};
+use crate::managed::Managed;
 use crate::scheme::Opener;
 use mcp_login_ipc::api;
 use mcp_login_oauth::callback::LIFE_SECONDS;
@@ -61,6 +62,7 @@ pub fn step(core: &Core, step: &Step, started_at: u64) -> api::Step {
                 error: faults::failure(&Failure::NoSuchAccount).detail("account", done.name.as_str()),
             },
         },
+        Step::Tried => api::Step::Tried,
         Step::Failed(error) => api::Step::Failed { error: error.fault() },
     }
 }
@@ -92,17 +94,18 @@ pub fn sign_in(core: &Core, sign_in: &SignIn) -> api::SignIn {
     }
 }
 
-/// What a sign-in that is over came to.
+/// What a sign-in that is over came to: an account, or none for an examination's.
 ///
 /// # Errors
 /// The fault that it ended with.
-pub fn outcome(core: &Core, step: &Step) -> Option<Result<api::Account, mcp_login_ipc::Fault>> {
+pub fn outcome(core: &Core, step: &Step) -> Option<Result<Option<api::Account>, mcp_login_ipc::Fault>> {
     match step {
         Step::Done(done) => {
-            Some(account(core, &done.account).ok_or_else(|| {
+            Some(account(core, &done.account).map(Some).ok_or_else(|| {
                 faults::failure(&Failure::NoSuchAccount).detail("account", done.name.as_str())
             }))
         }
+        Step::Tried => Some(Ok(None)),
         Step::Failed(error) => Some(Err(LoginError::fault(error))),
         _ => None,
     }
@@ -164,4 +167,12 @@ pub fn scheme(opener: Opener) -> api::SchemeView {
 #[must_use]
 pub fn about(fault: mcp_login_ipc::Fault, account: &accounts::Account) -> mcp_login_ipc::Fault {
     faults::about(fault, &account.name, account.server.as_str(), account.issuer())
+}
+
+/// What the computer's administrator set; none when nothing is.
+#[must_use]
+pub fn managed(managed: &Managed) -> Option<api::ManagedView> {
+    let place = managed.place.clone()?;
+    let mistake = managed.mistake.as_ref().map(|mistake| mistake.to_string());
+    Some(api::ManagedView { place, keys: managed.keys.clone(), mistake })
 }

@@ -19,10 +19,11 @@ use crate::id::AccountId;
 use crate::lock::{AgentLock, LockError};
 use crate::log::{self, Echo, LogLevel};
 use crate::login::{Parts, Settings, SignIns};
+use crate::managed::{Managed, Source};
 use crate::methods::{Doors, Peer, STOP_TIME};
 use crate::serve;
 use crate::session::Session;
-use crate::{disk, faults, scheme};
+use crate::{disk, examine, faults, scheme};
 use mcp_login_ipc::api::{AuditAction, AuditEntry, AuditOutcome, Outcome};
 use mcp_login_ipc::client::{Client, ClientError};
 use mcp_login_ipc::paths::PathError;
@@ -209,7 +210,8 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let audit = Audit::open(&paths.data_dir)
         .map_err(|source| StartError::File { path: paths.data_dir.join(audit::FILE_NAME), source })?;
-    let approvals = Approvals::open(&paths.data_dir, &paths.config_dir)?;
+    let config = Managed::read(&Source::System).over(config);
+    let approvals = Approvals::open_with(&paths.data_dir, &paths.config_dir, config.managed.allow.clone())?;
     let choice = config.approvals;
     let own = std::env::current_exe().unwrap_or_default();
     let vault = match config.vault {
@@ -225,7 +227,7 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
         http: http.clone(),
     })
     .await?;
-    let settings = Arc::new(Settings::new(paths.config_dir.clone(), config));
+    let settings = Arc::new(Settings::new(paths.config_dir.clone(), Source::System, config));
     let opener = Arc::new(|| scheme::opener(identity::SCHEME));
     let parts =
         Parts { core: core.clone(), http, settings, clock: clock.clone(), opener, audit: audit.clone() };
@@ -248,6 +250,7 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
         door: HttpDoor::load(&paths.data_dir)?,
         wanted: watch::channel(0).0,
         instance: instance(),
+        examinations: Arc::new(Semaphore::new(examine::MOST)),
         stop,
         core: core.clone(),
     });

@@ -30,6 +30,7 @@ use crate::core::{Core, Options};
 use crate::http::Wire;
 use crate::id::{AccountId, RegistrationId};
 use crate::login::{Parts, Settings, SignIns};
+use crate::managed::Source;
 use crate::methods::Doors;
 use crate::registrations::RegistrationSecrets;
 use crate::scheme::Opener;
@@ -301,7 +302,11 @@ impl House {
         let parts = Parts {
             core: self.core.clone(),
             http: Wire::new(Carried(self.script.clone())),
-            settings: Arc::new(Settings::new(config.clone(), Config::default())),
+            settings: Arc::new(Settings::new(
+                config.clone(),
+                Source::Said(Box::default()),
+                Config::default(),
+            )),
             clock: self.clock.clone(),
             opener: Arc::new(|| Opener::None),
             audit: audit.clone(),
@@ -321,6 +326,7 @@ impl House {
             wanted: watch::channel(0).0,
             started_at: 0,
             instance: "test".to_owned(),
+            examinations: Arc::new(tokio::sync::Semaphore::new(0)),
             stop: watch::channel(false).0,
         })
     }

@@ -72,8 +72,8 @@ pub enum Command {
     Log(Log),
     /// Start, stop or look at the agent
     Agent(Agent),
-    /// Look for what is wrong on this computer, and say what to do
-    Doctor,
+    /// Look for what is wrong on this computer, or test a server, and say what to do
+    Doctor(Box<Doctor>),
     /// Finish a sign-in with the address that the browser ended at
     Callback(Callback),
     /// Watch the whole story against a server on this computer; your own accounts are not touched
@@ -458,6 +458,29 @@ pub enum AgentAction {
     Restart,
     /// Show whether it runs; does not start it
     Status,
+}
+
+/// `doctor`
+#[derive(Debug, Clone, PartialEq, Eq, Args, Default)]
+pub struct Doctor {
+    /// Test the MCP server at this address instead of this computer: a whole sign-in's life, nothing of it kept
+    #[arg(value_name = "URL")]
+    pub url: Option<String>,
+    /// Do without a sign-in: only what can be seen without one
+    #[arg(long, requires = "url", conflicts_with = "sign_in")]
+    pub no_sign_in: bool,
+    /// Sign in for the test although this is no terminal
+    #[arg(long, requires = "url")]
+    pub sign_in: bool,
+    /// Also use a refresh token twice, as a thief would
+    #[arg(long, requires = "url")]
+    pub thorough: bool,
+    /// Write the redacted trace into this file instead of showing it
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub trace: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)] // a doc line here would be taken for the help text
+    pub browser: Browser,
 }
 
 /// What can be done about finding the command.

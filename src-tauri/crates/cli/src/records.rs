@@ -55,6 +55,7 @@ fn action(action: AuditAction, outcome: AuditOutcome) -> &'static str {
         (AuditAction::Gateway, _) => "messages refused",
         (AuditAction::Door, _) => "HTTP door",
         (AuditAction::Rename, _) => "renamed",
+        (AuditAction::ServerExamined, _) => "a server was tested",
         (AuditAction::ApprovalAsked, _) => "approval asked",
         (AuditAction::ApprovalGranted, _) => "approval given",
         (AuditAction::ApprovalDenied, _) => "approval denied",

@@ -199,6 +199,14 @@ pub(crate) fn plain(key: &str) -> &'static str {
         "name" => "the name",
         "host" => "the host",
         "redirect_uri" => "the redirect address",
+        "endpoint" => "the endpoint",
+        "found" => "another one",
+        "error" => "an error",
+        "type" => "something else",
+        "expected" => "application/json",
+        "seconds" => "many",
+        "resource" => "another resource",
+        "url" => "the address",
         _ => "it",
     }
 }

@@ -111,7 +111,7 @@ impl std::error::Error for Fault {}
 /// Characters of one value: a URL fits, a page does not.
 const MAX_VALUE: usize = 300;
 
-fn tame(text: &str) -> String {
+pub(crate) fn tame(text: &str) -> String {
     let mut tame: String = text
         .chars()
         .take(MAX_VALUE)
@@ -129,7 +129,7 @@ fn is_bidi(c: char) -> bool {
 }
 
 /// A placeholder without a value becomes plain words, never braces.
-fn fill(sentence: &str, detail: &Map<String, Value>) -> String {
+pub(crate) fn fill(sentence: &str, detail: &Map<String, Value>) -> String {
     let mut filled = String::with_capacity(sentence.len() + 32);
     let mut rest = sentence;
     while let Some(open) = rest.find('{') {

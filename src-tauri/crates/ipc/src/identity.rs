@@ -21,6 +21,9 @@ pub const KEYCHAIN_SERVICE: &str = SCHEME;
 pub const CLIENT_NAME: &str = "MCP Login";
 /// `client_uri` (RFC 7591 §2).
 pub const CLIENT_URI: &str = "https://mcp-login.github.io";
+/// Where our Client ID Metadata Documents will lie, without the slash at the end: one a kind of redirect (`docs/client/`).
+/// Used only when the settings say so, until something is there.
+pub const CLIENT_DOCUMENTS: &str = "https://mcp-login.github.io/client";
 /// `software_id` (RFC 7591 §2): the same for every version and instance.
 pub const SOFTWARE_ID: &str = "io.github.mcp-login";
 /// `software_version` (RFC 7591 §2).

@@ -11,6 +11,7 @@ pub mod client;
 pub mod codes;
 pub mod envelope;
 pub mod fault;
+pub mod finding;
 pub mod identity;
 pub mod method;
 pub mod paths;

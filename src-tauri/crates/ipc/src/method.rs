@@ -171,6 +171,8 @@ methods! {
     SignInCancel "sign_in.cancel" Keep SignInCancel(api::SignInRef) -> api::Empty;
     /// Goes on with another redirect when the browser could not open the first.
     SignInRedirect "sign_in.redirect" Keep SignInRedirect(api::SignInRedirect) -> api::Empty;
+    /// Looks at a server step by step, for whoever runs it: what it offers to desktop clients and what it lacks. Nothing is kept. Notifications `examination.progress` follow, and `sign_in.progress` when a person signs in for it.
+    ServerExamine "server.examine" Keep ServerExamine(api::Examine) -> api::ExamineStarted;
     /// Rotates now, whatever the clock says.
     AccountRefresh "account.refresh" Keep AccountRefresh(api::AccountRefresh) -> api::Refreshed;
     /// Signs out and revokes; says what that really achieved.

@@ -13,6 +13,7 @@ use crate::challenge::Challenge;
 use crate::endpoint::Endpoint;
 use crate::error::{EndpointName, Error, ErrorKind, Malformed};
 use crate::http::{Http, HttpFailure, Purpose, ReachRule, Request, build, is_later, retry_after};
+use crate::knock::Knock;
 use crate::pins::{PinnedResource, Pins};
 use crate::profile::{Profile, Profiles, ResourceUse, S256};
 use crate::resource_metadata::ResourceMetadata;
@@ -207,29 +208,42 @@ impl<H: Http> Search<'_, H> {
         })
     }
 
-    /// An MCP request without a token, to see the 401. `initialize` is what every revision knows; a server of the
-    /// stateless revision answers 401 before it reads it.
+    /// An MCP request without a token, to see the 401; and where the server says who it is to anybody, one more, since the
+    /// challenge of what it guards names the scopes that this takes.
     async fn knock(&mut self) -> Result<(Option<Challenge>, Door), Error> {
+        let (answer, door) = self.knock_with(&Knock::first()).await?;
+        let Some(answer) = answer else { return Ok((None, door)) };
+        let challenge = Challenge::from_headers(answer.headers());
+        if door == Door::Closed || challenge.is_some() {
+            return Ok((challenge, door));
+        }
+        let Some(second) = Knock::second(&answer) else { return Ok((None, door)) };
+        match self.knock_with(&second).await {
+            Ok((Some(answer), Door::Closed)) => Ok((Challenge::from_headers(answer.headers()), Door::Closed)),
+            // The first was answered, and what it said stands.
+            Ok(_) | Err(_) => Ok((None, door)),
+        }
+    }
+
+    async fn knock_with(
+        &mut self,
+        knock: &Knock,
+    ) -> Result<(Option<::http::Response<Vec<u8>>>, Door), Error> {
         const CLAUSE: &str = "RFC 6750 §3, MCP protected resource metadata discovery: challenge";
         let server = self.question.server;
-        let body = serde_json::json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
-            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "mcp-login", "version": "0"}}});
-        let builder = ::http::Request::post(server.url().as_str())
-            .header(::http::header::CONTENT_TYPE, "application/json")
-            .header(::http::header::ACCEPT, "application/json, text/event-stream");
-        let response =
-            match self.send(Purpose::Challenge, server.url(), builder, body.to_string().into_bytes()).await {
-                Ok(response) => response,
-                // It took the request: a stream that does not end, or a large answer. Its documents still count.
-                Err(HttpFailure::Unknown(_) | HttpFailure::TooLarge { .. }) => {
-                    self.note(server.as_str(), CLAUSE, StepOutcome::Malformed);
-                    return Ok((None, Door::Unclear));
-                }
-                Err(failure) => return Err(self.ended(server.as_str(), CLAUSE, Purpose::Challenge, failure)),
-            };
+        let builder = knock.request(server.url().as_str());
+        let response = match self.send(Purpose::Challenge, server.url(), builder, knock.body()).await {
+            Ok(response) => response,
+            // It took the request: a stream that does not end, or a large answer. Its documents still count.
+            Err(HttpFailure::Unknown(_) | HttpFailure::TooLarge { .. }) => {
+                self.note(server.as_str(), CLAUSE, StepOutcome::Malformed);
+                return Ok((None, Door::Unclear));
+            }
+            Err(failure) => return Err(self.ended(server.as_str(), CLAUSE, Purpose::Challenge, failure)),
+        };
         let status = response.status();
-        let challenge = Challenge::from_headers(response.headers());
-        let pointer = challenge.as_ref().is_some_and(|c| c.resource_metadata.is_some());
+        let pointer =
+            Challenge::from_headers(response.headers()).is_some_and(|c| c.resource_metadata.is_some());
         let (outcome, door) = match status.as_u16() {
             code @ (401 | 403) => (StepOutcome::Challenged { status: code, pointer }, Door::Closed),
             // An answer without a sign-in is no proof that none is needed: servers may ask per tool.
@@ -241,7 +255,7 @@ impl<H: Http> Search<'_, H> {
             self.later(Purpose::Challenge, server.as_str(), status.as_u16(), retry_after(&response));
         }
         self.note(server.as_str(), CLAUSE, outcome);
-        Ok((challenge, door))
+        Ok((Some(response), door))
     }
 
     /// Where the challenge points, else path form, else root.

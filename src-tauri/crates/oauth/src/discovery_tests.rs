@@ -314,6 +314,38 @@ fn an_open_door_is_not_no_sign_in() {
     );
 }
 
+/// `auth/scope-step-up`: anybody may `initialize`, and what is asked for first stands in the challenge of an operation.
+#[test]
+fn a_server_that_guards_only_what_it_does() {
+    let base = world()
+        .page(PATH, json!({"resource": SERVER, "authorization_servers": ["https://as.example"], "scopes_supported": ["profile"]}))
+        .page(AS, issuer("https://as.example"));
+    let session = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25"}}"#;
+    let unknown = r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32601,"message":"Method not found"}}"#;
+    for (status, first) in [(200, session), (404, unknown), (400, unknown)] {
+        let (found, seen) =
+            base.discover_with(|seen| match (seen.purpose, seen.body.contains("tools/list")) {
+                (Purpose::Challenge, false) => answer(status, first),
+                (Purpose::Challenge, true) => {
+                    answer_with(401, &[("www-authenticate", "Bearer scope=\"basic\"")], "")
+                }
+                _ => base.answer(seen),
+            });
+        let challenge = found.unwrap().challenge.expect("the second request's");
+        assert_eq!(challenge.scope.unwrap().to_string(), "basic");
+        assert_eq!(seen.iter().filter(|seen| seen.purpose == Purpose::Challenge).count(), 2);
+    }
+    // It is asked once more, and what it then says of a bad day changes nothing.
+    for second in [200, 400, 404, 429, 500] {
+        let (found, _) = base.discover_with(|seen| match (seen.purpose, seen.body.contains("tools/list")) {
+            (Purpose::Challenge, false) => answer(200, session),
+            (Purpose::Challenge, true) => answer(second, "{}"),
+            _ => base.answer(seen),
+        });
+        assert!(found.unwrap().challenge.is_none(), "{second}");
+    }
+}
+
 #[test]
 fn not_now_is_no_reason_for_a_fallback() {
     let later = |host: &str, status| Error::Later {

@@ -331,6 +331,14 @@ pub(crate) fn retry_after(response: &::http::Response<Vec<u8>>) -> Option<Durati
     Some(wait.min(LONGEST_WAIT))
 }
 
+/// The server's clock as an answer tells it (RFC 9110 §6.6.1), in Unix seconds.
+#[must_use]
+pub fn date(response: &::http::Response<Vec<u8>>) -> Option<crate::UnixSeconds> {
+    let text = response.headers().get(::http::header::DATE)?.to_str().ok()?;
+    let date = httpdate::parse_http_date(text.trim()).ok()?;
+    date.duration_since(std::time::UNIX_EPOCH).ok().map(|since| since.as_secs())
+}
+
 /// Statuses that mean "not now", never "no".
 pub(crate) fn is_later(status: ::http::StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error()
@@ -346,7 +354,10 @@ pub(crate) fn build(
 }
 
 /// `Authorization: Bearer` (RFC 6750 §2.1), marked as not to be logged.
-pub(crate) fn bearer(token: &str) -> Result<::http::HeaderValue, HttpFailure> {
+///
+/// # Errors
+/// [`NotSent::Invalid`] when the token is no header value.
+pub fn bearer(token: &str) -> Result<::http::HeaderValue, HttpFailure> {
     let mut text = format!("Bearer {token}");
     let value = ::http::HeaderValue::from_str(&text);
     text.zeroize();
@@ -369,6 +380,7 @@ mod tests {
             Purpose::Revocation,
             Purpose::Introspection,
             Purpose::RegistrationDeletion,
+            Purpose::Authorization,
         ] {
             assert_eq!(purpose.redirects(), Redirects::None, "{purpose}");
         }

@@ -22,6 +22,7 @@ pub mod http;
 pub mod id_token;
 pub mod introspect;
 mod json;
+mod knock;
 pub mod management;
 pub mod pins;
 pub mod profile;

@@ -36,7 +36,9 @@ pub fn select(sources: &ScopeSources<'_>) -> ScopeSet {
         }
         None => sources.asked.or(challenged).or(listed).cloned().unwrap_or_default(),
     };
-    if sources.server.scopes_supported.as_ref().is_some_and(|s| s.contains("offline_access"))
+    // Alone it would be all that is granted: without any other scope the issuer's default is wanted (RFC 6749 §3.3).
+    if !scopes.is_empty()
+        && sources.server.scopes_supported.as_ref().is_some_and(|s| s.contains("offline_access"))
         && let Some(offline) = Scope::new("offline_access")
     {
         scopes.insert(offline);
@@ -86,7 +88,7 @@ mod tests {
             (None, None, None, Some("e openid"), None, ""),
             (Some("x"), Some("a b"), Some("c"), None, None, "x"),
             (None, Some("a"), None, Some("openid offline_access"), None, "a offline_access"),
-            (None, None, None, Some("offline_access"), None, "offline_access"),
+            (None, None, None, Some("offline_access"), None, ""),
             (None, None, Some("offline_access c"), None, None, "offline_access c"),
             (None, Some("write"), Some("profile"), None, Some("basic"), "basic write"),
             (

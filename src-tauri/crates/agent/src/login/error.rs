@@ -1,6 +1,7 @@
 //! Why a sign-in ended without tokens.
 
 use crate::failure::Failure;
+use crate::managed::Forbidden;
 use mcp_login_oauth::discovery::DiscoveryFailure;
 use mcp_login_oauth::token::TokenOutcome;
 use mcp_login_oauth::{Error as OauthError, Issuer};
@@ -58,6 +59,9 @@ pub enum LoginError {
     /// See [`super::MAX_WAITING`].
     #[error("too many sign-ins are waiting")]
     TooMany,
+    /// The computer's policy says no.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// It is over, or never was.
     #[error("no such sign-in")]
     NoSuchSignIn,

@@ -3,23 +3,23 @@
 //! Discover → (another issuer? show it, send nothing) → register → browser → the *matched* callback → exchange →
 //! who is it? → store. Every step before `adopt` can fail without a trace but a registration, which the next try uses.
 
+use super::departure::words;
+use super::listening::Listening;
 use super::{
-    BrowserStep, DoneStep, Door, Landed, LoginError, OnIssuerChange, OnOtherPerson, SignInId, SignIns, Start,
-    Step, Target, Word,
+    BrowserStep, Departure, DoneStep, Door, Ground, Landed, LoginError, OnIssuerChange, OnOtherPerson,
+    SignInId, SignIns, Start, Step, Target, Word,
 };
 use crate::accounts::{Accepted, Account, Network, RedirectKind};
-use crate::address::is_public;
 use crate::adopt::NewSignIn;
 use crate::clock::Moment;
 use crate::config::{Config, RedirectChoice};
 use crate::landing::Landing;
-use crate::listener::{Arrival, Listener};
 use crate::registration::{self, Ready, RedirectWish, Stored, Wanted};
-use mcp_login_oauth::authorize::{AuthorizationRequest, PendingAuthorization};
+use mcp_login_oauth::authorize::PendingAuthorization;
 use mcp_login_oauth::callback::LIFE_SECONDS;
 use mcp_login_oauth::discovery::{self, Discovered, Question};
 use mcp_login_oauth::error::{CallbackFault, RefusalCode};
-use mcp_login_oauth::http::{Reach, ReachRule};
+use mcp_login_oauth::http::ReachRule;
 use mcp_login_oauth::id_token::{self, Expected, Person};
 use mcp_login_oauth::random::OsRandom;
 use mcp_login_oauth::registration::{Preregistered, RegistrationKind};
@@ -30,15 +30,11 @@ use mcp_login_oauth::{
     AuthorizationCode, ClientId, Error as OauthError, Issuer, RedirectUri, Scope, ScopeSet, ServerUrl,
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::AbortHandle;
 
 /// Tries of an exchange whose code certainly did not arrive, or that the server put off. A code lives a minute or so.
 const EXCHANGE_TRIES: u32 = 4;
-/// The name of the server is looked up to see whether it lies in a private range; discovery asks again anyway.
-const LOOKUP_TIME: Duration = Duration::from_secs(5);
 /// The longest wait between two of them.
 const EXCHANGE_WAIT: Duration = Duration::from_secs(8);
 
@@ -53,7 +49,9 @@ pub(super) async fn run(
     // Before anything is asked of anybody: nobody goes to a browser for tokens that could not be kept.
     sign_ins.inner.parts.core.can_keep().await?;
     let place = flow.discover(&mut inbox).await?;
-    let mut wish = match (flow.start.redirect, place.config.redirect) {
+    let required = place.config.managed.redirect;
+    let asked = if required.is_some() { RedirectWish::Auto } else { flow.start.redirect };
+    let mut wish = match (asked, place.config.redirect) {
         (RedirectWish::Auto, RedirectChoice::Scheme) => RedirectWish::Only(RedirectKind::Scheme),
         (RedirectWish::Auto, RedirectChoice::Loopback) => RedirectWish::Only(RedirectKind::Loopback),
         (RedirectWish::Auto, RedirectChoice::Localhost) => RedirectWish::Only(RedirectKind::Localhost),
@@ -68,6 +66,8 @@ pub(super) async fn run(
                 let _ = landed.send(Ok(if done.is_ok() { Landing::Done } else { Landing::NotDone }));
                 return done;
             }
+            // The computer's policy says which way.
+            Home::OtherWay(_) if required.is_some() => stored = Stored::Renew,
             Home::OtherWay(kind) => {
                 stored = if kind == trip.ready.home.kind { Stored::Renew } else { Stored::Use };
                 wish = RedirectWish::Only(kind);
@@ -101,30 +101,6 @@ struct Trip {
     ready: Ready,
     pending: PendingAuthorization,
     _listening: Option<Listening>,
-}
-
-/// How long a listener may go on after its sign-in took a callback: it may still be sending that callback's page. One
-/// whose browser came home through another door is ended then.
-const LISTENER_GRACE: Duration = Duration::from_secs(20);
-
-/// Requests at one listener that were no callback and are recorded. An attack shows in a few lines; a program that knocks
-/// all day must not push everything else out of the audit log.
-const MOST_RUBBISH: u32 = 16;
-
-/// Ends the listener when the trip is over.
-struct Listening(AbortHandle);
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        let listener = self.0.clone();
-        // Without a runtime there is no listener either.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                tokio::time::sleep(LISTENER_GRACE).await;
-                listener.abort();
-            });
-        }
-    }
 }
 
 /// How the browser came home.
@@ -167,10 +143,8 @@ impl Flow<'_> {
                 (account.server.clone(), Some(account))
             }
         };
-        let config = parts.settings.read();
-        let set = config.server(&server).cloned().unwrap_or_default();
-        let network = network_of(&server).await;
-        let reach = network.rule(&server, &config.allow_private_hosts);
+        let Ground { config, set, network, reach } = Ground::of(&parts.settings, &server).await;
+        config.managed.allows_server(&server)?;
         let former = account.as_ref().map(|a| a.metadata.issuer.clone());
         let question = Question {
             server: &server,
@@ -186,6 +160,7 @@ impl Flow<'_> {
             })
             .await?;
         let issuer = &found.metadata.issuer;
+        config.managed.allows_issuer(issuer)?;
         if let (Some(account), Some(former)) = (&account, &former)
             && former != issuer
             && self.start.on_issuer_change == OnIssuerChange::Show
@@ -193,7 +168,9 @@ impl Flow<'_> {
             parts.core.issuer_changed(&account.id, Some(issuer.as_str())).await?;
             return Err(LoginError::IssuerChanged { old: former.clone(), new: issuer.clone() });
         }
-        let client = match self.start.client.clone().or_else(|| config.client(issuer.as_str()).cloned()) {
+        let set_here = config.managed.clients.iter().find(|client| client.issuer.as_ref() == Some(issuer));
+        let named = set_here.or(self.start.client.as_ref()).cloned();
+        let client = match named.or_else(|| config.client(issuer.as_str()).cloned()) {
             Some(client) => Some(client),
             None => account.as_ref().and_then(|account| self.brought(account, issuer)),
         };
@@ -245,12 +222,7 @@ impl Flow<'_> {
         self.step(Step::Registering { issuer: metadata.issuer.as_str().to_owned() });
         let registrations = parts.core.registrations();
         let accepted = registrations.accepted(metadata.issuer.as_str()).map(|a| a.redirect);
-        let documents = &place.config.client_metadata;
-        let document = |kind| match kind {
-            RedirectKind::Scheme => documents.scheme.clone(),
-            RedirectKind::Loopback | RedirectKind::Localhost => documents.loopback.clone(),
-            RedirectKind::Exact => None,
-        };
+        let document = |kind| place.config.client_metadata.of(kind);
         let mut wanted = Wanted {
             server: &place.server,
             metadata,
@@ -269,7 +241,8 @@ impl Flow<'_> {
         // The first time at this issuer, where there is another way: one that takes no scheme may say so only to the browser.
         let unknown = accepted.is_none() && place.client.is_none() && wanted.kinds.len() > 1;
         if unknown && ready.home.kind == RedirectKind::Scheme {
-            let request = self.request(place, &ready);
+            let departure = self.departure(place, &ready);
+            let request = departure.request();
             let mut random = OsRandom;
             let asked = request.redirect_is_refused(&parts.http, &place.reach, &mut random, wanted.now);
             if self.unless_cancelled(inbox, async { Ok(asked.await?) }).await? {
@@ -282,55 +255,25 @@ impl Flow<'_> {
                 ready = self.unless_cancelled(inbox, again).await?;
             }
         }
-        let (url, pending) = self.request(place, &ready).begin(&mut OsRandom, self.now())?;
+        let (step, pending) = self.departure(place, &ready).begin(self.now())?;
         self.sign_ins.table().expect(self.id, pending.clone());
-        let listening = ready.home.listener.take().map(|listener| self.listen(listener));
-        let step = Arc::new(BrowserStep {
-            authorization_url: url.into(),
-            redirect_uri: ready.home.uri.as_str().to_owned(),
-            redirect_kind: ready.home.kind,
-            issuer: metadata.issuer.as_str().to_owned(),
-            server: place.server.as_str().to_owned(),
-            scopes: words(&place.scopes),
-            registration: ready.registration.kind,
-            refused: None,
-        });
+        let listening =
+            ready.home.listener.take().map(|listener| Listening::at(self.sign_ins, listener, None));
+        let step = Arc::new(step);
         self.step(Step::Browser(step.clone()));
         Ok(Trip { step, ready, pending, _listening: listening })
     }
 
-    fn request<'a>(&'a self, place: &'a Place, ready: &'a Ready) -> AuthorizationRequest<'a> {
-        AuthorizationRequest {
-            metadata: &place.found.metadata,
-            registration: &ready.registration,
-            profile: place.found.profile.as_ref(),
-            resource: place.found.resource_parameter.as_ref(),
+    fn departure<'a>(&'a self, place: &'a Place, ready: &'a Ready) -> Departure<'a> {
+        Departure {
+            server: &place.server,
+            found: &place.found,
             scopes: &place.scopes,
+            registration: &ready.registration,
+            kind: ready.home.kind,
             prompt: self.start.prompt.as_deref(),
             login_hint: self.start.login_hint.as_deref(),
         }
-    }
-
-    fn listen(&self, listener: Listener) -> Listening {
-        let sign_ins = self.sign_ins.clone();
-        let recorded = Arc::new(AtomicU32::new(0));
-        let task = tokio::spawn(listener.serve(move |arrival: Arrival| {
-            let (sign_ins, recorded) = (sign_ins.clone(), recorded.clone());
-            async move {
-                match arrival {
-                    Arrival::Callback(address) => {
-                        sign_ins.callback(&address, Door::Loopback, None).await.landing()
-                    }
-                    Arrival::Rubbish(status) => {
-                        if recorded.fetch_add(1, Ordering::Relaxed) < MOST_RUBBISH {
-                            sign_ins.rubbish(status).await;
-                        }
-                        Landing::BadRequest(status)
-                    }
-                }
-            }
-        }));
-        Listening(task.abort_handle())
     }
 
     /// Waits for the callback that is to be believed. One with a foreign `state` never gets here; one with the right
@@ -534,32 +477,6 @@ impl Flow<'_> {
             tracing::info!(?outcome, "gave back a token that is not kept");
         }
     }
-}
-
-/// Where the server that the person typed lies: what its documents name may lie there too (an office's server and issuer,
-/// a server on this machine), and nowhere else.
-async fn network_of(server: &ServerUrl) -> Network {
-    // A literal address or a loopback name says so itself.
-    if ReachRule::new(server).for_str("https://public.example/") == Reach::Private {
-        return Network::Private;
-    }
-    let host = server.host().trim_matches(['[', ']']);
-    let port = server.url().port_or_known_default().unwrap_or(443);
-    match tokio::time::timeout(LOOKUP_TIME, tokio::net::lookup_host((host, port))).await {
-        // One public address among them: then it is a public server, whatever else its owner wrote there.
-        Ok(Ok(mut found)) => match found.next() {
-            Some(first) if !is_public(first.ip()) && found.all(|other| !is_public(other.ip())) => {
-                Network::Private
-            }
-            _ => Network::Public,
-        },
-        // Nothing is known of it (a proxy may resolve it): the narrow rule.
-        Ok(Err(_)) | Err(_) => Network::Public,
-    }
-}
-
-fn words(scopes: &ScopeSet) -> Vec<String> {
-    scopes.iter().map(|s| s.as_str().to_owned()).collect()
 }
 
 fn port_of(uri: &str) -> Option<u16> {

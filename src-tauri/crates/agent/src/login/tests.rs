@@ -36,12 +36,20 @@ fn metadata(issuer: &str) -> Answer {
 
 impl Stage {
     async fn new(opener: Opener) -> Self {
+        Self::managed(opener, Managed::default()).await
+    }
+
+    async fn managed(opener: Opener, managed: Managed) -> Self {
         let house = House::new().await;
         let audit = Audit::open(house.dir.path()).unwrap();
         let parts = Parts {
             core: house.core.clone(),
             http: Wire::new(Carried(house.script.clone())),
-            settings: Arc::new(Settings::new(house.dir.path().join("config"), Config::default())),
+            settings: Arc::new(Settings::new(
+                house.dir.path().join("config"),
+                Source::Said(Box::new(managed)),
+                Config::default(),
+            )),
             clock: house.clock.clone(),
             opener: Arc::new(move || opener.clone()),
             audit: audit.clone(),
@@ -466,4 +474,32 @@ async fn their_number_is_bounded() {
     assert_eq!(code_of(&end(&mut steps).await), "sign_in_cancelled");
     tokio::task::yield_now().await;
     stage.start(new());
+}
+
+/// The computer's policy: nothing is asked of a server that is not allowed, nothing is registered at an issuer that is not,
+/// and the way back is the one that is required.
+#[tokio::test(start_paused = true)]
+async fn what_the_computer_does_not_allow() {
+    let elsewhere = vec![ServerUrl::parse("https://mcp.corp.example").unwrap()];
+    let stage =
+        Stage::managed(Opener::None, Managed { servers: Some(elsewhere), ..Managed::default() }).await;
+    let (_, mut steps) = stage.start(new());
+    let Step::Failed(error) = end(&mut steps).await else { panic!() };
+    assert_eq!(error.fault().data.code, Code::NotAllowedHere.as_str());
+    assert_eq!(stage.asked(Purpose::Challenge), 0);
+
+    let issuers = Some(vec![Issuer::new(ELSEWHERE)]);
+    let stage = Stage::managed(Opener::None, Managed { issuers, ..Managed::default() }).await;
+    stage.names(ISSUER);
+    let (_, mut steps) = stage.start(new());
+    let Step::Failed(error) = end(&mut steps).await else { panic!() };
+    assert_eq!(error.fault().data.code, Code::NotAllowedHere.as_str());
+    assert_eq!(stage.asked(Purpose::Registration), 0);
+
+    let redirect = Some(crate::config::RedirectChoice::Localhost);
+    let stage = Stage::managed(Opener::None, Managed { redirect, ..Managed::default() }).await;
+    stage.names(ISSUER);
+    stage.registers("c1");
+    let (_, mut steps) = stage.start(new());
+    assert_eq!(browser(&mut steps).await.redirect_kind, RedirectKind::Localhost);
 }

@@ -32,8 +32,10 @@ pub(super) fn run(out: &Out, callback: &Callback) -> Result<(), Failure> {
     let done = link.call(&call::SignInCallback(SignInCallback { url: url.to_owned(), sign_in: None }))?;
     if out.json() {
         out.value(&json!(done));
+    } else if let Some(account) = &done.account {
+        out.done(&format!("Signed in: {}", out.paint(Ink::Strong, &visible(&account.name))));
     } else {
-        out.done(&format!("Signed in: {}", out.paint(Ink::Strong, &visible(&done.account.name))));
+        out.done("Handed to the test that began this sign-in; nothing is kept.");
     }
     Ok(())
 }

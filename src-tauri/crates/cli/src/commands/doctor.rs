@@ -11,8 +11,8 @@ use crate::surroundings::{self, Screen};
 use crate::text::{self, visible};
 use crate::{scheme, when, words};
 use mcp_login_ipc::api::{
-    Account, AgentStatus, ApprovalsMode, Attention, Display, Empty, Gateway, SchemeState, SchemeView,
-    VaultKind, VaultState, Welcome,
+    Account, AgentStatus, ApprovalsMode, Attention, Display, Empty, Gateway, ManagedView, SchemeState,
+    SchemeView, VaultKind, VaultState, Welcome,
 };
 use mcp_login_ipc::method::call;
 use mcp_login_ipc::{Code, Exit, Fault, Paths, identity};
@@ -100,6 +100,7 @@ fn look() -> Vec<Check> {
             checks.push(keychain(&seen.status));
             checks.push(settings(&seen.status));
             checks.push(approvals(&seen.status));
+            checks.extend(seen.status.managed.as_ref().map(managed));
             if seen.status.paused {
                 checks.push(problem(
                     "Paused",
@@ -274,6 +275,22 @@ fn settings(status: &AgentStatus) -> Check {
     ok("Settings", format!("read from {}", visible(&status.paths.config)))
 }
 
+/// What an administrator set goes over the settings, so a person should see it.
+fn managed(view: &ManagedView) -> Check {
+    let place = visible(&view.place);
+    match &view.mistake {
+        Some(mistake) => problem(
+            "Managed",
+            format!("nobody can sign in, because of a mistake: {}", visible(mistake)),
+            "Ask whoever manages this computer to mend it; it counts at the next sign-in.",
+        ),
+        None => {
+            let keys: Vec<String> = view.keys.iter().map(|key| visible(key)).collect();
+            ok("Managed", format!("{} set in {place}; the settings do not change these", keys.join(", ")))
+        }
+    }
+}
+
 fn approvals(status: &AgentStatus) -> Check {
     if let Some(mistake) = &status.policy_mistake {
         let what = format!("the policy allows nothing, because of a mistake: {}", visible(mistake));
@@ -376,4 +393,33 @@ fn render(out: &Out, checks: &[Check]) -> String {
         }
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_managed_is_shown_and_a_mistake_is_a_problem() {
+        let set = ManagedView {
+            place: "/etc/mcp-login/policy.toml".into(),
+            keys: vec!["allowed_servers".into(), "redirect".into()],
+            mistake: None,
+        };
+        let check = managed(&set);
+        assert_eq!(check.verdict, Verdict::Ok);
+        assert!(
+            check.said.starts_with("allowed_servers, redirect set in /etc/mcp-login/policy.toml"),
+            "{}",
+            check.said
+        );
+        let broken = ManagedView { mistake: Some("redirect: \u{1b}[31m".into()), ..set };
+        let check = managed(&broken);
+        assert_eq!(check.verdict, Verdict::Problem);
+        assert!(
+            !check.said.contains('\u{1b}') && check.said.contains("nobody can sign in"),
+            "{}",
+            check.said
+        );
+    }
 }

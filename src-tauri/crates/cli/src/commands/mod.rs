@@ -8,12 +8,14 @@ mod callback;
 mod connect;
 mod doctor;
 mod door;
+mod examine;
 mod log;
 mod logout;
 mod offer;
 mod path;
 mod setup;
 mod token;
+mod waiting;
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
@@ -52,7 +54,10 @@ pub(crate) fn run(cli: &Cli, out: &Out) -> Result<(), Failure> {
         Command::Approvals(approvals) => approvals::run(out, approvals),
         Command::Log(log) => log::run(out, log),
         Command::Agent(agent) => agent::run(out, agent.action),
-        Command::Doctor => doctor::run(out),
+        Command::Doctor(doctor) => match &doctor.url {
+            None => doctor::run(out),
+            Some(url) => examine::run(out, url, doctor),
+        },
         Command::Callback(callback) => callback::run(out, callback),
         Command::Demo(demo) => crate::demo::run(out, demo),
         Command::Path { action } => path::run(out, *action),

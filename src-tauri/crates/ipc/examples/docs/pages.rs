@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
+use mcp_login_ipc::api::{Part, Weight};
 use mcp_login_ipc::codes::{Code, Exit};
+use mcp_login_ipc::finding::Find;
 use mcp_login_ipc::{envelope, identity};
 use serde_json::Value;
 
@@ -20,6 +22,7 @@ pub(crate) fn all(schema: &Value) -> Vec<(&'static str, String)> {
         ("src-tauri/crates/ipc/schema/local-api.json", text),
         ("docs/local-api.md", local_api(schema)),
         ("docs/errors.md", errors()),
+        ("docs/for-servers.md", for_servers(include_str!("for-servers.md.in"))),
         ("docs/examples/local_api.py", fill(include_str!("local_api.py.in"), schema, python)),
         ("docs/examples/local-api.ts", fill(include_str!("local-api.ts.in"), schema, typescript)),
         ("ui/js/api.d.ts", declarations::declarations(schema)),
@@ -344,6 +347,37 @@ fn errors() -> String {
             row.exit.status(),
             if row.retryable { "yes" } else { "" }
         );
+    }
+    text
+}
+
+/// A line `@findings PART` becomes the table of what can be found there.
+fn for_servers(template: &str) -> String {
+    let mut text = String::new();
+    for line in template.lines() {
+        let Some(named) = line.strip_prefix("@findings ") else {
+            text.push_str(&line.replace("@renew", RENEW));
+            text.push('\n');
+            continue;
+        };
+        let part = Part::ALL.iter().copied().find(|part| serde_json::json!(part) == named);
+        assert!(part.is_some() || named == "any", "no part {named}");
+        text.push_str("| finding | | offends against | what is so | what to do |\n|---|---|---|---|---|\n");
+        for row in Find::ALL.iter().map(|find| find.row()).filter(|row| row.part == part) {
+            let weight = match row.weight {
+                Weight::Note => "*note*",
+                Weight::Warning => "**warning**",
+                Weight::Failed => "**failed**",
+            };
+            let clause = if row.clause.is_empty() { "the request's clause" } else { row.clause };
+            let _ = writeln!(
+                text,
+                "| `{}` | {weight} | {clause} | {} | {} |",
+                row.code,
+                angle(row.fact),
+                angle(row.next)
+            );
+        }
     }
     text
 }

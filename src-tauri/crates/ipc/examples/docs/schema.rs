@@ -14,6 +14,7 @@ const SOURCES: &[&str] = &[
     include_str!("../../src/api/audit.rs"),
     include_str!("../../src/api/door.rs"),
     include_str!("../../src/api/event.rs"),
+    include_str!("../../src/api/examination.rs"),
     include_str!("../../src/api/gateway.rs"),
     include_str!("../../src/api/receipt.rs"),
     include_str!("../../src/api/sign_in.rs"),

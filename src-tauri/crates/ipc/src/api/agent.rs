@@ -135,6 +135,19 @@ pub struct PathsView {
     pub log: Option<String>,
 }
 
+/// What the administrator of this computer set; it goes over the settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagedView {
+    /// Where it was read.
+    pub place: String,
+    /// What is set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+    /// What is wrong with it: nobody signs in until it is mended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mistake: Option<String>,
+}
+
 /// `agent.status` result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentStatus {
@@ -152,6 +165,9 @@ pub struct AgentStatus {
     pub revocations_queued: u32,
     /// How a program that nobody approved yet is dealt with.
     pub approvals: ApprovalsMode,
+    /// What the administrator of this computer set; none when nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed: Option<ManagedView>,
     /// What is wrong with the policy file, which counts as empty until it is mended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_mistake: Option<String>,

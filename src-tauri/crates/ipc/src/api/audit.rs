@@ -78,6 +78,8 @@ pub enum AuditAction {
     Revocation,
     /// An account was renamed.
     Rename,
+    /// A look at a server was begun, for whoever runs it.
+    ServerExamined,
     /// A person was asked.
     ApprovalAsked,
     /// A person, or the policy, agreed.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::account::Account;
 use super::approval::PendingApproval;
 use super::audit::AuditEntry;
+use super::examination::ExaminationProgress;
 use super::gateway::Attention;
 use super::sign_in::{SignIn, SignInProgress};
 
@@ -67,6 +68,9 @@ pub enum Notification {
     /// To the connection that started the sign-in, or waits for it.
     #[serde(rename = "sign_in.progress")]
     SignInProgress(SignInProgress),
+    /// To the connection that started the examination.
+    #[serde(rename = "examination.progress")]
+    ExaminationProgress(ExaminationProgress),
     /// After `events.subscribe`.
     #[serde(rename = "event")]
     Event(Event),

@@ -116,8 +116,9 @@ pub struct SignInCallback {
 pub struct SignInCalledBack {
     /// Which sign-in it was.
     pub sign_in: String,
-    /// The account, new or renewed.
-    pub account: Account,
+    /// The account, new or renewed; none when the sign-in was for an examination, which keeps nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Account>,
 }
 
 /// `sign_in.redirect` parameters: try the other way.
@@ -174,6 +175,8 @@ pub enum Step {
     Storing,
     /// The end.
     Done(Box<DoneStep>),
+    /// The end of a sign-in that was for an examination: its tokens are used there and kept nowhere.
+    Tried,
     /// The end.
     Failed {
         /// Why.
