@@ -51,7 +51,7 @@ impl Official {
         let url = self.url.clone();
         let begun = self.runtime.block_on(async {
             let refused = ().serve(StreamableHttpClientTransport::from_uri(url.clone())).await;
-            let error = refused.expect_err("the server asks for a sign-in");
+            let Err(error) = refused else { panic!("the server does not ask for a sign-in") };
             let challenge = error.auth_challenge().expect("with a challenge").to_owned();
             let mut state = OAuthState::new(url, None).await?;
             let request = AuthorizationRequest::new(REDIRECT)
