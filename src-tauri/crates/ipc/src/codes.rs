@@ -207,6 +207,13 @@ pub(crate) fn plain(key: &str) -> &'static str {
         "seconds" => "many",
         "resource" => "another resource",
         "url" => "the address",
+        "client" => "this client",
+        "known" => "those that `mcp-login connect` shows",
+        "least" => "a newer one",
+        "entry" => "the same",
+        "at" => "",
+        "advice" => "Mend the file, and try again",
+        "copy" => "the copy beside it",
         _ => "it",
     }
 }

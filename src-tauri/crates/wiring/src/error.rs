@@ -144,7 +144,8 @@ impl WiringError {
         let file = |code, path: &Path| Fault::new(code).detail("file", path.to_string_lossy());
         let unread = |path: &Path, at: String, reason: &str, advice: &str| {
             let fault = file(Code::ClientFileUnreadable, path).detail("at", at);
-            fault.detail("reason", reason).detail("advice", advice)
+            // The sentence in the table has the full stop.
+            fault.detail("reason", reason).detail("advice", advice.trim_end_matches('.'))
         };
         match self {
             WiringError::NoSuchClient { client, known } => Fault::new(Code::NoSuchClient)

@@ -380,8 +380,8 @@ codes! {
         next "Try again later."
         cause "A server that hangs, or a very slow network.";
     OutcomeUnknown "outcome_unknown" [Ours] Unreachable later
-        fact "{issuer} was asked, but no answer came: what it did is not known."
-        next "Wait: the agent asks again by itself. If it then needs a sign-in, the answer was lost for good."
+        fact "It was asked, but no answer came: what was done is not known."
+        next "Of a sign-in's tokens the agent asks again by itself. A message of a program is not sent twice: look before you repeat it."
         cause "The connection broke between request and answer.";
     RateLimited "rate_limited" [Ours] Unreachable later
         fact "{host} wants fewer requests."
@@ -501,7 +501,7 @@ codes! {
         cause "It was never connected, or the entry was taken out by hand.";
     ClientFileUnreadable "client_file_unreadable" [Ours] Failed no
         fact "{file}{at}: {reason}. Nothing was changed."
-        next "{advice}"
+        next "{advice}."
         cause "A client's configuration that is not what its format allows, has a key twice, or is written in a form that is not edited.";
     ClientFileUnwritable "client_file_unwritable" [Ours] Failed no
         fact "{file} cannot be written: {reason}. Nothing was changed."
