@@ -114,7 +114,8 @@ fn rows() -> Vec<Row> {
         for (number, &(scenario, revisions, end)) in scenarios.iter().enumerate() {
             for (other, &revision) in revisions.iter().enumerate() {
                 // A scenario of both revisions goes both ways, and neither way goes with one revision or one part.
-                let way = if (number + other + part as usize) % 2 == 0 { "scheme" } else { "loopback" };
+                let way =
+                    if (number + other + part as usize).is_multiple_of(2) { "scheme" } else { "loopback" };
                 rows.push(Row { part, scenario, revision, way, end });
             }
         }
