@@ -50,8 +50,8 @@ impl Report {
 
 fn report_of(stdout: &str, stderr: &str, code: i32) -> Report {
     let all = format!("{stdout}{stderr}");
-    let last = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let value = last.filter(|value| value["event"] == "report").last();
+    let mut last = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let value = last.rfind(|value| value["event"] == "report");
     Report { value: value.unwrap_or_else(|| panic!("no report: {all}")), code, all }
 }
 

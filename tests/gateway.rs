@@ -120,7 +120,7 @@ fn more_scopes_by_a_person_who_signs_in() {
     let waits = home.wait_for_attention("more_scopes");
     assert_eq!(waits["scopes"], json!(["mcp:write"]), "{waits}");
     let progress = wait::until("progress", || {
-        let message = client.next_message();
+        let message = client.message();
         (message["method"] == "notifications/progress").then_some(message)
     });
     assert_eq!(progress["params"]["progressToken"], "p1");

@@ -90,7 +90,7 @@ fn long_messages_and_messages_that_are_none() {
         client.echo(&text);
     }
     client.send_bytes(b"this is no JSON\n");
-    let said = client.next_message();
+    let said = client.message();
     assert_eq!((said["id"].clone(), said["error"]["code"].clone()), (Value::Null, json!(-32700)), "{said}");
     client.echo("still there");
 }

@@ -51,7 +51,7 @@ fn install(home: &mut Home) -> Programs {
 
 /// What `claude mcp list` says of the entry.
 fn claude(home: &Home) -> String {
-    let mut command = home.program(&home.path("bin/claude"));
+    let mut command = home.program(home.path("bin/claude"));
     command.args(["mcp", "list"]).current_dir(home.path("person"));
     let said = Said::of(&mut command);
     let line = said.stdout.lines().find(|line| line.starts_with("work:"));
@@ -63,7 +63,7 @@ struct Codex(McpClient);
 
 impl Codex {
     fn start(home: &Home) -> Self {
-        let mut command = home.program(&home.path("bin/codex"));
+        let mut command = home.program(home.path("bin/codex"));
         command.arg("app-server").current_dir(home.path("person"));
         let mut client = McpClient::start(&mut command);
         let hello = json!({"clientInfo": {"name": "tests", "version": "1"}});

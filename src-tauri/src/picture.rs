@@ -52,9 +52,9 @@ pub(crate) struct Picture {
     /// Rotation and hand-out are paused.
     pub(crate) paused: bool,
     /// Accounts, by name, whose servers want more scopes.
-    wanted: Vec<String>,
+    pub(crate) wanted: Vec<String>,
     /// The account, by name, that came to need a sign-in last, and when.
-    needy: Option<(String, Instant)>,
+    pub(crate) needy: Option<(String, Instant)>,
 }
 
 impl Default for Picture {

@@ -73,7 +73,7 @@ impl McpClient {
             return self.kept.remove(at).expect("it is there");
         }
         while Instant::now() < deadline {
-            let message = self.next_message();
+            let message = self.message();
             if is_answer(&message, id) {
                 return message;
             }
@@ -84,7 +84,7 @@ impl McpClient {
 
     /// The next message, whatever it is.
     #[track_caller]
-    pub fn next_message(&mut self) -> Value {
+    pub fn message(&mut self) -> Value {
         let line = self.running.line();
         self.heard.push_str(&line);
         self.heard.push('\n');

@@ -1,5 +1,7 @@
 //! `doctor`: everything that has to be right on this computer, one line each, and what to do about what is not.
 
+mod clients;
+
 use crate::accounts::next_step;
 use crate::failure::Failure;
 use crate::link::{Link, Start};
@@ -7,14 +9,13 @@ use crate::out::{Ink, Out};
 use crate::progress::Progress;
 use crate::surroundings::{self, Screen};
 use crate::text::{self, visible};
-use crate::{scheme, when, wirings, words};
+use crate::{scheme, when, words};
 use mcp_login_ipc::api::{
     Account, AgentStatus, ApprovalsMode, Attention, Display, Empty, Gateway, ManagedView, SchemeState,
     SchemeView, VaultKind, VaultState, Welcome,
 };
 use mcp_login_ipc::method::call;
 use mcp_login_ipc::{Code, Exit, Fault, Paths, identity};
-use mcp_login_wiring::{Drift, Drifted};
 use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
@@ -125,7 +126,7 @@ fn look() -> Vec<Check> {
             accounts = Some(seen.accounts);
         }
     }
-    checks.extend(clients(accounts.as_deref()));
+    checks.extend(clients::look(accounts.as_deref()));
     checks.push(browser());
     checks.push(handler(scheme.as_ref()));
     checks
@@ -314,61 +315,6 @@ fn approvals(status: &AgentStatus) -> Check {
 fn account(account: &Account) -> Option<Check> {
     next_step(account)
         .map(|next| problem("Account", format!("{} is not ready", visible(&account.name)), next))
-}
-
-/// What we wrote into clients' files is still what stands there; and the accounts that it names are still there.
-fn clients(accounts: Option<&[Account]>) -> Vec<Check> {
-    let (wired, drift) = match wirings::open().and_then(|w| Ok((w.wired()?, w.drift()?))) {
-        Ok(both) => both,
-        Err(failure) => return vec![failed("Clients", &failure)],
-    };
-    if wired.is_empty() {
-        return Vec::new();
-    }
-    let mut checks: Vec<Check> = drift.iter().map(drifted).collect();
-    for wired in &wired {
-        let named = |account: &Account| account.name == wired.account;
-        if accounts.is_some_and(|accounts| !accounts.iter().any(named)) {
-            let said = format!(
-                "the entry {} of {} is for {}, and there is no such account",
-                visible(&wired.place.name),
-                wired.client,
-                visible(&wired.account)
-            );
-            let next = "If it was renamed, connect it again by its new name; else `mcp-login disconnect`.";
-            checks.push(problem("Clients", said, next));
-        }
-    }
-    if checks.is_empty() {
-        let mut names: Vec<&str> = wired.iter().map(|wired| wired.client.as_str()).collect();
-        names.dedup();
-        checks.push(ok("Clients", format!("{}: as they were connected", names.join(", "))));
-    }
-    checks
-}
-
-fn drifted(drift: &Drift) -> Check {
-    let said = words::drift(drift);
-    let again = format!(
-        "`mcp-login connect {} --client {} --as {} --replace`",
-        visible(&drift.wired.account),
-        drift.wired.client,
-        visible(&drift.wired.place.name)
-    );
-    match drift.drifted {
-        Drifted::Gone => note("Clients", said, format!("Nothing to do, if you took it out; else {again}.")),
-        Drifted::OtherAccount(_) => {
-            note("Clients", said, format!("Nothing to do, if you did that; else {again}."))
-        }
-        Drifted::Unread(_) => problem("Clients", said, "Mend the file, and run the doctor again."),
-        Drifted::OtherAddress(_) | Drifted::OtherCommand(_) | Drifted::Otherwise | Drifted::NoProgram(_) => {
-            problem(
-                "Clients",
-                said,
-                format!("If you did not do that, find out who did; {again} puts ours back."),
-            )
-        }
-    }
 }
 
 /// A program that waits is no fault of the machine, but somebody has to act.
