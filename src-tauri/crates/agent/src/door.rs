@@ -12,6 +12,7 @@ use crate::disk;
 use crate::faults;
 use crate::id::AccountId;
 use crate::ledger::Ledger;
+use crate::login::LoginError;
 use crate::methods::{Doors, Peer};
 use base64::Engine as _;
 use book::{Contents, KeyRecord, MOST_KEYS};
@@ -101,6 +102,12 @@ impl Doors {
 
     async fn open_door(self: &Arc<Self>) -> Result<(), Fault> {
         *self.door.open() = Open::default();
+        // A door that was opened before the policy stays shut at the next start; and at once when it is asked for again.
+        let managed = &self.sign_ins.parts().settings.read().managed;
+        managed.allows_door().map_err(|forbidden| {
+            self.door.open().trouble = Some(Code::NotAllowedHere);
+            LoginError::from(forbidden).fault()
+        })?;
         let wanted = self.door.book.read(Clone::clone).port;
         let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted.unwrap_or(0))).await;
         let bound = bound.and_then(|listener| Ok((listener.local_addr()?.port(), listener)));
@@ -139,6 +146,10 @@ impl Doors {
                 return Err(fault.detail("reason", "a port is a number from 1024 to 65535"));
             }
         };
+        if params.open {
+            let managed = &self.sign_ins.parts().settings.read().managed;
+            managed.allows_door().map_err(|forbidden| LoginError::from(forbidden).fault())?;
+        }
         let note = if params.open { "opened" } else { "closed" };
         self.record_door(peer, None, note.to_owned()).await?;
         let change = |book: &mut Contents| {

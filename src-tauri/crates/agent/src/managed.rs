@@ -101,6 +101,9 @@ pub enum Forbidden {
         /// Which.
         issuer: String,
     },
+    /// Switched off.
+    #[error("the HTTP door is switched off on this computer")]
+    Door,
     /// Nobody knows what is allowed.
     #[error("the policy of this computer cannot be read: {0}")]
     Broken(Arc<Mistake>),
@@ -164,6 +167,18 @@ impl Managed {
                 Err(Forbidden::Issuer { issuer: issuer.as_str().to_owned() })
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether the HTTP door may be open.
+    ///
+    /// # Errors
+    /// [`Forbidden`].
+    pub fn allows_door(&self) -> Result<(), Forbidden> {
+        match (&self.mistake, self.http_door) {
+            (Some(mistake), _) => Err(Forbidden::Broken(mistake.clone())),
+            (None, Switch::Off) => Err(Forbidden::Door),
+            (None, Switch::Unsaid) => Ok(()),
         }
     }
 

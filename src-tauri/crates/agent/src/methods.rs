@@ -389,6 +389,13 @@ impl Doors {
 
     // --- use
 
+    /// Whether the policy of this computer lets anybody use this server. An account from before the policy, or a link that is
+    /// open, is no way around it.
+    pub(crate) fn allowed_here(&self, server: &ServerUrl) -> Result<(), Fault> {
+        let managed = &self.sign_ins.parts().settings.last().managed;
+        managed.allows_server(server).map_err(|forbidden| LoginError::from(forbidden).fault())
+    }
+
     async fn token_get(
         self: &Arc<Self>,
         peer: &Peer,
@@ -407,10 +414,7 @@ impl Doors {
             caller: Some(peer.caller.clone()),
             ..audit::entry(self.now().unix(), AuditAction::Token, outcome)
         };
-        // An account from before the policy is no way around it.
-        let managed = &self.sign_ins.parts().settings.last().managed;
-        if let Err(forbidden) = managed.allows_server(&account.server) {
-            let fault = LoginError::from(forbidden).fault();
+        if let Err(fault) = self.allowed_here(&account.server) {
             self.write(AuditEntry { code: Some(fault.data.code.clone()), ..line(AuditOutcome::Denied) })
                 .await?;
             return Err(show::about(fault, &account));

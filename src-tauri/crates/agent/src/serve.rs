@@ -225,10 +225,12 @@ mod tests {
     use crate::approvals::Subject;
     use crate::config::ApprovalsChoice;
     use crate::consent::{BesideAgent, Consent};
+    use crate::managed::{Managed, Switch};
     use crate::methods::Command;
     use crate::session::Session;
     use crate::testing::House;
     use mcp_login_ipc::api::{self, SubjectKind};
+    use mcp_login_oauth::ServerUrl;
     use serde_json::Value;
     use tokio::io::{AsyncBufReadExt as _, BufReader, DuplexStream};
 
@@ -238,9 +240,13 @@ mod tests {
     }
 
     async fn line(choice: ApprovalsChoice) -> Line {
+        managed_line(choice, Managed::default()).await
+    }
+
+    async fn managed_line(choice: ApprovalsChoice, managed: Managed) -> Line {
         let house = House::new().await;
         let consent = Consent::new(BesideAgent::new(house.dir.path()), Session::default());
-        let doors = house.doors(choice, consent);
+        let doors = house.managed_doors(choice, consent, managed);
         Line { house, doors }
     }
 
@@ -344,6 +350,27 @@ mod tests {
             record.contains("approval_asked") && record.contains("denied") && !record.contains("access-1"),
             "{record}"
         );
+    }
+
+    /// Neither a token, nor a link, nor the door is a way around what an administrator set.
+    #[tokio::test]
+    async fn what_the_computer_does_not_allow() {
+        let servers = Some(vec![ServerUrl::parse("https://elsewhere.example").unwrap()]);
+        let managed = Managed { servers, http_door: Switch::Off, ..Managed::default() };
+        let line = managed_line(ApprovalsChoice::Terminal, managed).await;
+        line.house.sign_in("work", Some(3_600)).await;
+        let account = serde_json::json!({"account": "work"});
+        let mut stranger = line.call(Command::Other);
+        assert_eq!(code(&ask(&mut stranger, "token.get", account.clone()).await), "not_allowed_here");
+        let open = serde_json::json!({"open": true});
+        assert_eq!(code(&ask(&mut stranger, "door.set", open).await), "not_allowed_here");
+        let door = ask(&mut stranger, "door.status", serde_json::json!({})).await;
+        assert_eq!(door["result"]["open"], false, "{door}");
+        assert!(ask(&mut stranger, "gateway.open", account).await["result"]["link"].is_u64());
+        let said = ask(&mut stranger, "tools/list", serde_json::json!({})).await;
+        assert_eq!(said["error"]["data"]["code"], "not_allowed_here", "{said}");
+        let record = ask(&mut line.call(Command::Other), "audit.read", serde_json::json!({})).await;
+        assert_eq!(record.to_string().matches("not_allowed_here").count(), 2, "{record}");
     }
 
     #[tokio::test]

@@ -30,7 +30,7 @@ use crate::core::{Core, Options};
 use crate::http::Wire;
 use crate::id::{AccountId, RegistrationId};
 use crate::login::{Parts, Settings, SignIns};
-use crate::managed::Source;
+use crate::managed::{Managed, Source};
 use crate::methods::Doors;
 use crate::registrations::RegistrationSecrets;
 use crate::scheme::Opener;
@@ -297,6 +297,16 @@ impl House {
 
     /// What stands behind the methods, over this core.
     pub(crate) fn doors(&self, choice: ApprovalsChoice, consent: Consent) -> Arc<Doors> {
+        self.managed_doors(choice, consent, Managed::default())
+    }
+
+    /// The same on a computer where an administrator set this.
+    pub(crate) fn managed_doors(
+        &self,
+        choice: ApprovalsChoice,
+        consent: Consent,
+        managed: Managed,
+    ) -> Arc<Doors> {
         let audit = Audit::open(self.dir.path()).unwrap();
         let config = self.dir.path().join("config");
         let parts = Parts {
@@ -304,8 +314,8 @@ impl House {
             http: Wire::new(Carried(self.script.clone())),
             settings: Arc::new(Settings::new(
                 config.clone(),
-                Source::Said(Box::default()),
-                Config::default(),
+                Source::Said(Box::new(managed.clone())),
+                managed.over(Config::default()),
             )),
             clock: self.clock.clone(),
             opener: Arc::new(|| Opener::None),

@@ -57,6 +57,11 @@ impl LinkTokens {
 
     async fn get(&self, refused: Option<u64>) -> Result<Bearer, Denied> {
         let snapshot = self.account()?;
+        if let Err(fault) = self.doors.allowed_here(&snapshot.account.server) {
+            let fault = show::about(fault, &snapshot.account);
+            self.record_refusal(&snapshot.account, &fault).await;
+            return Err(denied(DeniedKind::NotApproved, &fault));
+        }
         self.admitted(&snapshot).await?;
         let id = &snapshot.account.id;
         let want = Want { newer_than: refused, min_ttl: None };

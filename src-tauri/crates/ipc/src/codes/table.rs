@@ -268,7 +268,7 @@ codes! {
     NotAllowedHere "not_allowed_here" [Ours] Refused no
         fact "The policy of this computer does not allow it: {reason}."
         next "Ask whoever manages this computer; `mcp-login doctor` shows what is set, and where."
-        cause "An administrator set which servers and authorization servers may be used, or the policy has a mistake and nobody may sign in until it is mended.";
+        cause "An administrator set which servers and authorization servers may be used, or switched something off, or the policy has a mistake and nobody may sign in until it is mended.";
     RedirectNotOurs "redirect_not_ours" [Ours] Usage no
         fact "MCP Login cannot receive {redirect_uri}."
         next "Use our own scheme or an http address on 127.0.0.1 or localhost."
