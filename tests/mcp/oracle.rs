@@ -228,7 +228,7 @@ fn a_client_behind_the_proxy_says_what_it_says_without() {
         let mut seen = Vec::new();
         for direct in [false, true] {
             sandbox.control("DELETE", "log", &serde_json::Value::Null);
-            runtime.block_on(async {
+            let client = runtime.block_on(async {
                 let client = if direct {
                     Behind::direct(sandbox.mcp(), &token, era).await.unwrap()
                 } else {
@@ -238,15 +238,16 @@ fn a_client_behind_the_proxy_says_what_it_says_without() {
                 assert!(tools.iter().any(|tool| tool.name == "echo"));
                 let hello = json!({ "text": "hello" }).as_object().cloned();
                 client.call("echo", hello).await.unwrap();
-                let came = |method: &str| sandbox.at("mcp").iter().any(|request| request.method == method);
-                if era == Era::Sessions {
-                    wait::until("the stream on which the server speaks", || came("GET").then_some(()));
-                }
-                client.leave().await.unwrap();
-                if era == Era::Sessions {
-                    wait::until("the end of the session", || came("DELETE").then_some(()));
-                }
+                client
             });
+            let came = |method: &str| sandbox.at("mcp").iter().any(|request| request.method == method);
+            if era == Era::Sessions {
+                wait::until("the stream on which the server speaks", || came("GET").then_some(()));
+            }
+            runtime.block_on(client.leave()).unwrap();
+            if era == Era::Sessions {
+                wait::until("the end of the session", || came("DELETE").then_some(()));
+            }
             seen.push(sandbox.at("mcp"));
         }
         for line in differences(&seen[0], &seen[1]) {

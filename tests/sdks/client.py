@@ -1,4 +1,4 @@
-"""A client of the official Python SDK over a command: says hello, lists the tools, and has `echo` say each line that comes
+"""A client of the official Python SDK over a command or at an address: says hello, lists the tools, and has `echo` say each line that comes
 on standard input."""
 
 import json
@@ -6,12 +6,19 @@ import os
 import sys
 
 import anyio
+import httpx2
 from mcp import Client, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
 
 
 async def main() -> None:
     command, *args = sys.argv[1:]
     server = StdioServerParameters(command=command, args=args, env=dict(os.environ))
+    if command.startswith("http:"):
+        headers = {"Authorization": f"Bearer {os.environ['DOOR_KEY']}"}
+        # As long as a person may take.
+        http = httpx2.AsyncClient(headers=headers, timeout=120)
+        server = streamable_http_client(command, http_client=http)
     async with Client(server) as client:
         tools = await client.list_tools()
         print(json.dumps({"tools": [tool.name for tool in tools.tools]}), flush=True)
