@@ -6,7 +6,7 @@ use std::path::Path;
 
 use mcp_login_tests::mcp_client::{error, result};
 use mcp_login_tests::raw::Local;
-use mcp_login_tests::{Home, McpClient, Person, SETTINGS, Sandbox, Stage, wait};
+use mcp_login_tests::{Home, McpClient, Person, Request, SETTINGS, Sandbox, Stage, wait};
 use serde_json::{Value, json};
 
 fn calls(sandbox: &Sandbox) -> usize {
@@ -40,6 +40,14 @@ fn a_refused_token_costs_one_refresh_and_one_retry() {
     home.signed_in(sandbox.mcp(), "work");
     let mut client = McpClient::proxy(&home, "work");
     client.initialize();
+    // What else a session begins with is over, so that the call is the first to meet the refusal.
+    wait::until("the session to have begun", || {
+        let ended = |request: &Request| !request.status.is_null();
+        let told = |request: &Request| request.rpc() == Some("notifications/initialized") && ended(request);
+        let asked = |request: &Request| request.method == "GET" && ended(request);
+        let log = sandbox.at("mcp");
+        (log.iter().any(told) && log.iter().any(asked)).then_some(())
+    });
     sandbox.expire("access");
     client.echo("once more");
     assert_eq!((sandbox.at("refresh").len(), calls(&sandbox)), (1, 2), "one refresh, one retry");

@@ -25,6 +25,13 @@ fn kill_agents(home: &Home) {
     wait::until("the agent to be gone", || agents.iter().all(gone).then_some(()));
 }
 
+/// Waits until the proxy knows that its agent is gone. Before that, nobody can know whether a call was the dead agent's.
+fn noticed(client: &mut McpClient) {
+    wait::until("the proxy to notice", || {
+        client.running().stderr().contains("the agent has gone").then_some(())
+    });
+}
+
 /// Waits until so many requests with this method have arrived at the server.
 fn arrived(sandbox: &Sandbox, method: &str, count: usize) {
     wait::until("a request to arrive", || {
@@ -203,10 +210,7 @@ fn killed(session: &Session) {
     client.initialize();
     client.echo("first life");
     kill_agents(&home);
-    // Before that, nobody can know whether a call would have been the dead agent's.
-    wait::until("the proxy to notice", || {
-        client.running().stderr().contains("the agent has gone").then_some(())
-    });
+    noticed(&mut client);
     // Between calls: the next one starts an agent, and the session goes on.
     client.echo("second life");
     // Within: what is safe is asked again, and what is not is told of, once each.
@@ -245,6 +249,7 @@ fn the_agent_is_killed_and_has_forgotten_the_sign_in() {
     let mut client = McpClient::proxy(&home, "work");
     client.initialize();
     kill_agents(&home);
+    noticed(&mut client);
     let id = client.begin("tools/call", json!({"name": "echo", "arguments": {"text": "patience"}}));
     home.wait_for_attention("needs_sign_in");
     home.sign_in_again("work");
