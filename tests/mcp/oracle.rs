@@ -1,5 +1,5 @@
 //! A second opinion: the same server, signed in to by our programs and by rmcp with its own engine. What went over the wire
-//! is the same, but for what `docs/adr/0015-where-we-differ-from-rmcp.md` argues, paragraph by paragraph.
+//! is the same, but for what `docs/adr/0014-where-we-differ-from-rmcp.md` argues, paragraph by paragraph.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
@@ -204,7 +204,7 @@ fn what_goes_over_the_wire_is_the_same_but_for_what_is_argued() {
 #[test]
 fn every_difference_has_its_paragraph() {
     let page =
-        std::fs::read_to_string(workspace().join("docs/adr/0015-where-we-differ-from-rmcp.md")).unwrap();
+        std::fs::read_to_string(workspace().join("docs/adr/0014-where-we-differ-from-rmcp.md")).unwrap();
     for (pattern, paragraph) in EXPLAINED {
         assert!(page.contains(&format!("\n{paragraph}. **")), "{pattern}: no paragraph {paragraph}");
     }
