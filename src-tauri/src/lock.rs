@@ -14,7 +14,14 @@ const FILE_NAME: &str = "desktop.lock";
 
 /// Held as long as it lives.
 #[derive(Debug)]
-pub(crate) struct Lock(#[allow(dead_code)] File);
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing alone would leave it to a child that is just being started: until it executes its program it shares the file.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
 
 /// Takes the lock; nothing when another process has it.
 ///

@@ -14,7 +14,14 @@ const FILE_NAME: &str = "agent.lock";
 /// The right to be the agent of this user, for as long as it lives.
 #[derive(Debug)]
 pub struct AgentLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for AgentLock {
+    /// Closing alone would leave it to a child that is just being started: until it executes its program it shares the file.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 /// Why there is no lock.
@@ -57,7 +64,7 @@ impl AgentLock {
         if cfg!(unix) {
             let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         }
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
