@@ -9,6 +9,7 @@ use crate::methods::Doors;
 use crate::show;
 use mcp_login_ipc::api::{Event, Notification, Step as ApiStep};
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::Sender;
@@ -22,12 +23,21 @@ pub enum Audience {
     Window,
 }
 
-/// Sends events until the connection is gone.
-pub async fn forward(doors: Arc<Doors>, notes: Sender<Box<Notification>>, to: Audience) {
-    if to == Audience::Window {
-        return forward_questions(doors, notes).await;
+/// Sends events until the connection is gone: all that happen after this call, also before the work is first polled. The
+/// answer to the subscription may be read, and something happen because of it, before the runtime comes to that.
+pub fn forward(
+    doors: Arc<Doors>,
+    notes: Sender<Box<Notification>>,
+    to: Audience,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    match to {
+        Audience::Everybody => Box::pin(forward_all(doors, notes)),
+        Audience::Window => Box::pin(forward_questions(doors, notes)),
     }
-    let core = &doors.core;
+}
+
+fn forward_all(doors: Arc<Doors>, notes: Sender<Box<Notification>>) -> impl Future<Output = ()> {
+    let core = doors.core.clone();
     let mut accounts = core.subscribe();
     let mut sign_ins = doors.sign_ins.changes();
     let mut changes = doors.approvals.changes();
@@ -38,54 +48,56 @@ pub async fn forward(doors: Arc<Doors>, notes: Sender<Box<Notification>>, to: Au
         core.accounts().iter().map(|s| (s.account.id.as_str().to_owned(), s.account.name.clone())).collect();
     let mut steps: BTreeMap<String, ApiStep> = BTreeMap::new();
     let mut questions: BTreeSet<u64> = doors.approvals.pending().iter().map(|p| p.id).collect();
-    loop {
-        let events = tokio::select! {
-            event = accounts.recv() => match event {
-                Ok(CoreEvent::Account(id)) => vec![account(core, id.as_str(), &mut names, &id)],
-                Ok(CoreEvent::Removed { account, name }) => {
-                    names.remove(account.as_str());
-                    vec![Event::AccountRemoved { id: account.as_str().to_owned(), name }]
+    async move {
+        loop {
+            let events = tokio::select! {
+                event = accounts.recv() => match event {
+                    Ok(CoreEvent::Account(id)) => vec![account(&core, id.as_str(), &mut names, &id)],
+                    Ok(CoreEvent::Removed { account, name }) => {
+                        names.remove(account.as_str());
+                        vec![Event::AccountRemoved { id: account.as_str().to_owned(), name }]
+                    }
+                    Ok(CoreEvent::Ends(id)) => {
+                        let account = show::account(&core, &id);
+                        account.map(|account| Event::SignInEnds { account: Box::new(account) }).into_iter().collect()
+                    }
+                    Ok(CoreEvent::HandOut) => vec![Event::HandOutChanged { paused: core.paused() }],
+                    Ok(
+                        CoreEvent::SignedOut(_)
+                        | CoreEvent::Revoked(_)
+                        | CoreEvent::Rotated { .. }
+                        | CoreEvent::Refused { .. },
+                    ) => Vec::new(),
+                    Err(RecvError::Lagged(_)) => vec![Event::Missed],
+                    Err(RecvError::Closed) => return,
+                },
+                changed = sign_ins.changed() => match changed {
+                    Ok(()) => sign_in_events(&doors, &mut steps),
+                    Err(_) => return,
+                },
+                changed = changes.changed() => match changed {
+                    Ok(()) => {
+                        let before = std::mem::replace(&mut seen, *changes.borrow_and_update());
+                        let new = pending(&doors.approvals, Audience::Everybody, &mut questions);
+                        approval_events(&core, &new, before.ended != seen.ended)
+                    }
+                    Err(_) => return,
+                },
+                needed = attention.recv() => match needed {
+                    Ok(attention) => vec![Event::Attention { attention: Box::new((*attention).clone()) }],
+                    Err(RecvError::Lagged(_)) => vec![Event::Missed],
+                    Err(RecvError::Closed) => return,
+                },
+                changed = wanted.changed() => match changed {
+                    Ok(()) => vec![Event::WindowWanted],
+                    Err(_) => return,
+                },
+                () = notes.closed() => return,
+            };
+            for event in events {
+                if notes.send(Box::new(Notification::Event(event))).await.is_err() {
+                    return;
                 }
-                Ok(CoreEvent::Ends(id)) => {
-                    let account = show::account(core, &id);
-                    account.map(|account| Event::SignInEnds { account: Box::new(account) }).into_iter().collect()
-                }
-                Ok(CoreEvent::HandOut) => vec![Event::HandOutChanged { paused: core.paused() }],
-                Ok(
-                    CoreEvent::SignedOut(_)
-                    | CoreEvent::Revoked(_)
-                    | CoreEvent::Rotated { .. }
-                    | CoreEvent::Refused { .. },
-                ) => Vec::new(),
-                Err(RecvError::Lagged(_)) => vec![Event::Missed],
-                Err(RecvError::Closed) => return,
-            },
-            changed = sign_ins.changed() => match changed {
-                Ok(()) => sign_in_events(&doors, &mut steps),
-                Err(_) => return,
-            },
-            changed = changes.changed() => match changed {
-                Ok(()) => {
-                    let before = std::mem::replace(&mut seen, *changes.borrow_and_update());
-                    let new = pending(&doors.approvals, Audience::Everybody, &mut questions);
-                    approval_events(core, &new, before.ended != seen.ended)
-                }
-                Err(_) => return,
-            },
-            needed = attention.recv() => match needed {
-                Ok(attention) => vec![Event::Attention { attention: Box::new((*attention).clone()) }],
-                Err(RecvError::Lagged(_)) => vec![Event::Missed],
-                Err(RecvError::Closed) => return,
-            },
-            changed = wanted.changed() => match changed {
-                Ok(()) => vec![Event::WindowWanted],
-                Err(_) => return,
-            },
-            () = notes.closed() => return,
-        };
-        for event in events {
-            if notes.send(Box::new(Notification::Event(event))).await.is_err() {
-                return;
             }
         }
     }
@@ -110,21 +122,23 @@ fn sign_in_events(doors: &Doors, steps: &mut BTreeMap<String, ApiStep>) -> Vec<E
 }
 
 /// What the consent window hears: every question that it is to show, and that something ended.
-async fn forward_questions(doors: Arc<Doors>, notes: Sender<Box<Notification>>) {
+fn forward_questions(doors: Arc<Doors>, notes: Sender<Box<Notification>>) -> impl Future<Output = ()> {
     let mut changes = doors.approvals.changes();
     let mut seen: Changes = *changes.borrow_and_update();
     let mut questions = BTreeSet::new();
     drop(pending(&doors.approvals, Audience::Window, &mut questions));
-    loop {
-        tokio::select! {
-            changed = changes.changed() => if changed.is_err() { return },
-            () = notes.closed() => return,
-        }
-        let before = std::mem::replace(&mut seen, *changes.borrow_and_update());
-        let new = pending(&doors.approvals, Audience::Window, &mut questions);
-        for event in approval_events(&doors.core, &new, before.ended != seen.ended) {
-            if notes.send(Box::new(Notification::Event(event))).await.is_err() {
-                return;
+    async move {
+        loop {
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { return },
+                () = notes.closed() => return,
+            }
+            let before = std::mem::replace(&mut seen, *changes.borrow_and_update());
+            let new = pending(&doors.approvals, Audience::Window, &mut questions);
+            for event in approval_events(&doors.core, &new, before.ended != seen.ended) {
+                if notes.send(Box::new(Notification::Event(event))).await.is_err() {
+                    return;
+                }
             }
         }
     }

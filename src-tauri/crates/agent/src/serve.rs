@@ -388,6 +388,20 @@ mod tests {
         }
     }
 
+    /// Whoever has the answer hears of all that comes after it, however late the runtime turns to the subscription.
+    #[tokio::test]
+    async fn nothing_is_missed_between_the_answer_and_the_first_turn() {
+        let line = line(ApprovalsChoice::Window).await;
+        let (notes, mut heard) = tokio::sync::mpsc::channel(1);
+        let forwarding =
+            crate::events::forward(line.doors.clone(), notes, crate::events::Audience::Everybody);
+        line.doors.wanted.send_modify(|times| *times += 1);
+        tokio::spawn(forwarding);
+        let told = tokio::time::timeout(Duration::from_secs(20), heard.recv()).await.expect("an event");
+        let told = serde_json::to_value(told.unwrap()).unwrap();
+        assert_eq!(told["params"]["kind"], "window_wanted", "{told}");
+    }
+
     #[tokio::test]
     async fn a_subscriber_hears_of_the_end() {
         let line = line(ApprovalsChoice::Window).await;

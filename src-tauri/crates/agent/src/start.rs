@@ -36,7 +36,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::task::JoinSet;
 
 /// Names the log level when `--log` does not.
@@ -262,11 +262,12 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
     }
     tracing::info!(pid = std::process::id(), version = identity::SOFTWARE_VERSION, "serving");
     doors.open_door_again().await;
+    // before the core begins with anything that is to be written down
+    let watcher = tokio::spawn(follow_core(doors.clone(), core.subscribe()));
     let background = tokio::spawn({
         let (core, stopped) = (core.clone(), stopped.clone());
         async move { core.run(stopped).await }
     });
-    let watcher = tokio::spawn(follow_core(doors.clone()));
     let signalled = doors.clone();
     let mut connections = JoinSet::new();
     tokio::select! {
@@ -360,8 +361,7 @@ async fn refuse(doors: &Doors, connection: Connection, denied: &Denied) {
 
 /// What the core does by itself and others must hear of: decisions about an account go when it goes, and sign-outs that
 /// nobody waits for any more go into the record.
-async fn follow_core(doors: Arc<Doors>) {
-    let mut events = doors.core.subscribe();
+async fn follow_core(doors: Arc<Doors>, mut events: broadcast::Receiver<Event>) {
     loop {
         let (action, receipt) = match events.recv().await {
             Ok(Event::Removed { account, .. }) => {
