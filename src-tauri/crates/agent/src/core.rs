@@ -257,11 +257,6 @@ impl Core {
         Ok(())
     }
 
-    /// Now, by the core's clock.
-    pub(crate) fn now(&self) -> crate::clock::Moment {
-        self.0.clock.now()
-    }
-
     /// Whether the account's tokens were got by this process, and not by one before it.
     pub(crate) fn obtained_here(&self, id: &AccountId) -> bool {
         let tokens = self.account(id).ok().and_then(|snapshot| snapshot.tokens.clone());
