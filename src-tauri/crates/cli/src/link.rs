@@ -1,13 +1,20 @@
-//! The way to the agent, with its faults made into what a person reads. A greeting goes ahead of the first
-//! question in the same breath, so that an agent from before an update is named as such; `token` and `headers`
-//! leave it out, since they are counted in microseconds.
+//! The way to the agent, with its faults made into what a person reads. A greeting goes ahead of the first question, so
+//! that an agent from before an update is named as such, and so that one that was just ending is told from one that serves;
+//! `token` and `headers` leave it out, since they are counted in microseconds.
 
 use crate::failure::Failure;
 use mcp_login_ipc::api::{Hello, Notification, Welcome};
-use mcp_login_ipc::client::{ClientError, LinkReader, LinkWriter, Pending, StartHow};
+use mcp_login_ipc::client::{ClientError, LinkReader, LinkWriter, StartHow};
 use mcp_login_ipc::method::{Call, call};
 use mcp_login_ipc::{Client, Code, Fault, Paths, identity};
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How often a greeting may go unanswered before that is the answer: an agent that ends takes connections for a moment yet,
+/// and its successor is another try. Two restarts in a row are somebody's intent, more are trouble.
+const TRIES: u32 = 3;
+/// Between two of them: about what an agent takes to go.
+const BREATH: Duration = Duration::from_millis(30);
 
 /// Whether an agent that does not run is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +29,25 @@ pub(crate) enum Start {
 #[derive(Debug)]
 pub(crate) struct Link {
     client: Client,
-    greeting: Option<Pending<call::Hello>>,
+    welcome: Option<Welcome>,
+}
+
+/// Does it again while the connection breaks. Only for what may be repeated without harm.
+///
+/// # Errors
+/// Those of the last try.
+pub(crate) fn persist<T>(
+    tries: u32,
+    breath: Duration,
+    mut attempt: impl FnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    for _ in 1..tries {
+        match attempt() {
+            Err(failure) if failure.code == Code::ConnectionLost.row().code => std::thread::sleep(breath),
+            other => return other,
+        }
+    }
+    attempt()
 }
 
 impl From<ClientError> for Failure {
@@ -46,36 +71,35 @@ impl Link {
             }
             (other, _) => other?,
         };
-        Ok(Self { client, greeting: None })
+        Ok(Self { client, welcome: None })
     }
 
-    /// Connects, and greets.
+    /// Connects, and greets. Whoever needs an agent has one that serves when this is through.
     ///
     /// # Errors
-    /// As [`Link::brief`].
+    /// As [`Link::brief`], and when the agent has gone, or speaks another protocol.
     pub(crate) fn open(start: Start) -> Result<Self, Failure> {
-        let mut link = Self::brief(start)?;
-        link.greeting = Some(link.client.send(&call::Hello(Hello {
+        let tries = if start == Start::IfNeeded { TRIES } else { 1 };
+        persist(tries, BREATH, || Self::brief(start)?.greet())
+    }
+
+    fn greet(mut self) -> Result<Self, Failure> {
+        let welcome = self.client.call(&call::Hello(Hello {
             client: identity::COMMAND_NAME.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol: identity::PROTOCOL,
-        }))?);
-        Ok(link)
-    }
-
-    /// What the agent answered to the greeting.
-    ///
-    /// # Errors
-    /// When it has gone, or speaks another protocol.
-    pub(crate) fn welcome(&mut self) -> Result<Option<Welcome>, Failure> {
-        let Some(greeting) = self.greeting.take() else { return Ok(None) };
-        let welcome = self.client.receive(greeting)?;
+        }))?;
         if welcome.protocol != identity::PROTOCOL {
             let reason =
                 format!("it speaks version {}, this program {}", welcome.protocol, identity::PROTOCOL);
             return Err(Fault::new(Code::ProtocolMismatch).detail("reason", reason).into());
         }
-        Ok(Some(welcome))
+        Ok(Self { welcome: Some(welcome), ..self })
+    }
+
+    /// What the agent answered to the greeting; nothing when there was none.
+    pub(crate) fn welcome(&self) -> Option<&Welcome> {
+        self.welcome.as_ref()
     }
 
     /// Asks, and waits for the answer.
@@ -83,10 +107,7 @@ impl Link {
     /// # Errors
     /// What the agent says, or that it has gone.
     pub(crate) fn call<C: Call>(&mut self, question: &C) -> Result<C::Result, Failure> {
-        // both go out before either is awaited
-        let pending = self.client.send(question)?;
-        self.welcome()?;
-        Ok(self.client.receive(pending)?)
+        Ok(self.client.call(question)?)
     }
 
     /// The connection itself, after `gateway.open`.

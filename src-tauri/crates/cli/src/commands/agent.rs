@@ -68,19 +68,19 @@ fn end(out: &Out) -> Result<bool, Failure> {
         Err(failure) if failure.code == Code::AgentNotRunning.row().code => return Ok(false),
         Err(failure) => return Err(failure),
     };
-    let this = link.welcome()?.map(|welcome| welcome.instance);
+    let this = link.welcome().map(|welcome| welcome.instance.clone());
     let progress = Progress::new(out, "The agent finishes what it does");
     link.call(&call::AgentStop(Empty {}))?;
     let until = Instant::now() + STOP;
     while Instant::now() < until {
         // the connection of one that is about to end breaks, or is refused
-        match Link::open(Start::Never).and_then(|mut link| link.welcome()) {
+        match Link::open(Start::Never) {
             Err(failure) if failure.code == Code::AgentNotRunning.row().code => {
                 progress.end();
                 return Ok(true);
             }
             // somebody who needed one has started the next
-            Ok(next) if next.as_ref().map(|next| &next.instance) != this.as_ref() => {
+            Ok(next) if next.welcome().map(|next| &next.instance) != this.as_ref() => {
                 progress.end();
                 return Ok(true);
             }

@@ -141,7 +141,7 @@ struct Seen {
 
 fn agent() -> Result<Seen, Failure> {
     let mut link = Link::open(Start::IfNeeded)?;
-    let welcome = link.welcome()?.ok_or_else(|| Failure::from(Fault::new(Code::ConnectionLost)))?;
+    let welcome = link.welcome().cloned().ok_or_else(|| Failure::from(Fault::new(Code::ConnectionLost)))?;
     let status = link.call(&call::AgentStatus(Empty {}))?;
     let accounts = link.call(&call::AccountList(Empty {}))?.accounts;
     // An agent from before links knows none.

@@ -3,13 +3,14 @@
 
 use crate::failure::Failure;
 use crate::fast::{Ask, Print};
-use crate::link::{Link, Start};
+use crate::link::{Link, Start, persist};
 use crate::surroundings;
 use mcp_login_ipc::Code;
 use mcp_login_ipc::api::{Announce, TokenGet, TokenGrant};
 use mcp_login_ipc::method::call;
 use secrecy::zeroize::Zeroize;
 use std::io::Write;
+use std::time::Duration;
 
 /// How often a connection may break before that is the answer. An agent that is told to end closes what it has not read
 /// yet; its successor serves the same tokens, and asking for one may be repeated without harm. Two restarts in a row are
@@ -17,14 +18,7 @@ use std::io::Write;
 const TRIES: u32 = 3;
 
 fn get(question: &call::TokenGet) -> Result<TokenGrant, Failure> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match Link::brief(Start::IfNeeded).and_then(|mut link| ask(&mut link, question)) {
-            Err(failure) if tries < TRIES && failure.code == Code::ConnectionLost.row().code => {}
-            other => return other,
-        }
-    }
+    persist(TRIES, Duration::ZERO, || ask(&mut Link::brief(Start::IfNeeded)?, question))
 }
 
 /// Asks; and once more when a person could not be asked only because the agent knows no display, and we have one.

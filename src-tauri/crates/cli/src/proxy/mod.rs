@@ -10,7 +10,7 @@ mod requests;
 mod scan;
 
 use crate::failure::Failure;
-use crate::link::{Link, Start};
+use crate::link::{Link, Start, persist};
 use crate::surroundings;
 use mcp_login_ipc::Code;
 use mcp_login_ipc::api::{Announce, GatewayOpen, GatewayOpened, GatewayResume};
@@ -170,16 +170,7 @@ impl Pump<'_> {
 
     /// A link of the agent's. One that dies takes connections for a moment yet, and says nothing on them.
     fn open(&mut self, start: Start) -> Result<(LinkReader, LinkWriter), Failure> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match self.open_once(start) {
-                Err(failure) if tries < TRIES && failure.code == Code::ConnectionLost.row().code => {
-                    std::thread::sleep(BREATH);
-                }
-                other => return other,
-            }
-        }
+        persist(TRIES, BREATH, || self.open_once(start))
     }
 
     fn open_once(&mut self, start: Start) -> Result<(LinkReader, LinkWriter), Failure> {
