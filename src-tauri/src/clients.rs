@@ -10,8 +10,8 @@ use mcp_login_ipc::api::{ApprovalRequest, Empty, RequestedState};
 use mcp_login_ipc::method::call;
 use mcp_login_ipc::{Code, Fault, Paths, identity};
 use mcp_login_wiring::{
-    Account, Drift, Drifted, Here, Occupied, Plan, Scope, Sign, Via, Wired, WiringError, Wirings, Wish,
-    same_server,
+    Account, Drift, Drifted, Here, Occupied, Plan, RemoteServer, Scope, Sign, Via, Wired, WiringError,
+    Wirings, Wish, same_server,
 };
 use serde_json::{Value, json};
 use tauri::{AppHandle, Manager as _, command};
@@ -190,24 +190,20 @@ pub(crate) async fn plan_setup(app: AppHandle) -> Answer {
             let account = accounts.iter().find(|account| same_server(&account.server, &server.url));
             if let Some(a) = account {
                 let account = Account { id: a.id.clone(), name: a.name.clone(), server: a.server.clone() };
-                wired.extend(server.known.iter().map(|known| (known, account.clone())));
+                wired.push((server, account));
             }
         }
-        let wishes: Vec<Wish<'_>> = wired
-            .iter()
-            .map(|(known, account)| Wish {
-                client: &known.client.id,
-                account,
-                via: Via::Proxy,
-                scope: Scope::Person,
-                entry: Some(&known.entry),
-                occupied: Occupied::Replace,
-                door: None,
-            })
-            .collect();
         // those that cannot be changed are named by `clients`, or stay as they are
-        let (plan, _) = wirings.connect_where_possible("setup", wishes)?;
-        let wired = wired.iter().map(|(known, account)| (known.client.id.clone(), account.clone())).collect();
+        let (plan, _) = wirings.move_in(wired.iter().map(|(server, account)| (*server, account)))?;
+        let clients = |(server, account): &(&RemoteServer, Account)| {
+            let account = account.clone();
+            server
+                .known
+                .iter()
+                .map(move |known| (known.client.id.clone(), account.clone()))
+                .collect::<Vec<_>>()
+        };
+        let wired = wired.iter().flat_map(clients).collect();
         Ok(show(&app, plan, wired))
     })
     .await

@@ -9,7 +9,7 @@ use url::form_urlencoded;
 use zeroize::Zeroize;
 
 use crate::endpoint::Endpoint;
-use crate::http::{HttpFailure, NotSent, Purpose, ReachRule, Request, build};
+use crate::http::{HttpFailure, Purpose, ReachRule, Request, build, credential};
 use crate::secret::ClientSecret;
 use crate::values::ClientId;
 
@@ -109,14 +109,10 @@ fn basic(id: &ClientId, secret: &ClientSecret) -> Result<::http::HeaderValue, Ht
     let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let mut encoded_secret = encode(secret.expose());
     let mut pair = format!("{}:{encoded_secret}", encode(id.as_str()));
-    let mut text = format!("Basic {}", STANDARD.encode(&pair));
-    let value = ::http::HeaderValue::from_str(&text);
+    let text = format!("Basic {}", STANDARD.encode(&pair));
     encoded_secret.zeroize();
     pair.zeroize();
-    text.zeroize();
-    let mut value = value.map_err(|_| HttpFailure::NotSent(NotSent::Invalid))?;
-    value.set_sensitive(true);
-    Ok(value)
+    credential(text)
 }
 
 #[cfg(test)]

@@ -358,7 +358,14 @@ pub(crate) fn build(
 /// # Errors
 /// [`NotSent::Invalid`] when the token is no header value.
 pub fn bearer(token: &str) -> Result<::http::HeaderValue, HttpFailure> {
-    let mut text = format!("Bearer {token}");
+    credential(format!("Bearer {token}"))
+}
+
+/// A header's value that is wiped and not logged.
+///
+/// # Errors
+/// [`NotSent::Invalid`] when the text is no header value.
+pub(crate) fn credential(mut text: String) -> Result<::http::HeaderValue, HttpFailure> {
     let value = ::http::HeaderValue::from_str(&text);
     text.zeroize();
     let mut value = value.map_err(|_| HttpFailure::NotSent(NotSent::Invalid))?;

@@ -4,6 +4,7 @@ use crate::file::{self, Readers};
 use crate::key::entry_name;
 use crate::plan::{Change, Plan, now};
 use crate::record::{self, Key, Record, Wired};
+use crate::remotes::RemoteServer;
 use crate::{WiringError, Wirings};
 use mcp_login_clients::{Client, Edit, Host, Occupied, Place, Tree, Via, Wiring, ours};
 use std::path::{Path, PathBuf};
@@ -179,6 +180,29 @@ impl Wirings {
             }
         }
         Ok((self.connect(what, &wishes)?, left_out))
+    }
+
+    /// Plans to have all that is known of these servers come to us instead, for as many clients as it can be.
+    ///
+    /// # Errors
+    /// [`WiringError`], when it is not about one client's file.
+    pub fn move_in<'a>(
+        &self,
+        wired: impl IntoIterator<Item = (&'a RemoteServer, &'a Account)>,
+    ) -> Result<(Plan, Vec<WiringError>), WiringError> {
+        let known = wired
+            .into_iter()
+            .flat_map(|(server, account)| server.known.iter().map(move |known| (known, account)));
+        let wishes = known.map(|(known, account)| Wish {
+            client: &known.client.id,
+            account,
+            via: Via::Proxy,
+            scope: Scope::Person,
+            entry: Some(&known.entry),
+            occupied: Occupied::Replace,
+            door: None,
+        });
+        self.connect_where_possible("setup", wishes.collect())
     }
 
     /// Plans to take an entry out: of the account with this name, or the entry of this name if it is ours.

@@ -69,20 +69,29 @@ pub(super) fn run(out: &Out) -> Result<(), Failure> {
     } else {
         out.line(&render(out, &checks));
         out.line("");
-        out.line(&match problems {
-            0 => out.paint(Ink::Good, "Everything that a sign-in needs is right."),
-            n => out.paint(Ink::Attention, &format!("{} to look at.", text::count(n as u64, "problem"))),
-        });
+        out.line(&sum(out, problems, "Everything that a sign-in needs is right."));
     }
+    found(problems, "Do what stands below each of them, and run it again.")
+}
+
+/// The last line of what was looked at.
+pub(super) fn sum(out: &Out, problems: usize, when_none: &str) -> String {
+    match problems {
+        0 => out.paint(Ink::Good, when_none),
+        n => out.paint(Ink::Attention, &format!("{} to look at.", text::count(n as u64, "problem"))),
+    }
+}
+
+/// How it ends.
+///
+/// # Errors
+/// When there are problems, with what to do about them.
+pub(super) fn found(problems: usize, next: &str) -> Result<(), Failure> {
     if problems == 0 {
         return Ok(());
     }
-    Err(Failure::own(
-        "doctor_found_problems",
-        Exit::Failed,
-        format!("The doctor found {}.", text::count(problems as u64, "problem")),
-        "Do what stands below each of them, and run it again.",
-    ))
+    let what = format!("The doctor found {}.", text::count(problems as u64, "problem"));
+    Err(Failure::own("doctor_found_problems", Exit::Failed, what, next))
 }
 
 fn look() -> Vec<Check> {

@@ -3,6 +3,7 @@
 
 use super::add::redirect;
 use super::approvals::split;
+use super::doctor;
 use super::waiting::{Aim, Front, Over, Waiting};
 use crate::args::Doctor;
 use crate::domain;
@@ -60,20 +61,12 @@ pub(super) fn run(out: &Out, url: &str, doctor: &Doctor) -> Result<(), Failure> 
             out.line(&trace(out, &report.trace));
         }
         out.line("");
-        out.line(&match problems {
-            0 => out.paint(Ink::Good, "Nothing here stands in the way of desktop clients."),
-            n => out.paint(Ink::Attention, &format!("{} to look at.", text::count(n as u64, "problem"))),
-        });
+        out.line(&doctor::sum(out, problems, "Nothing here stands in the way of desktop clients."));
     }
-    if problems == 0 {
-        return Ok(());
-    }
-    Err(Failure::own(
-        "doctor_found_problems",
-        Exit::Failed,
-        format!("The doctor found {}.", text::count(problems as u64, "problem")),
+    doctor::found(
+        problems,
         "Each says what to do about it at the server; docs/for-servers.md shows how it should be.",
-    ))
+    )
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {

@@ -14,7 +14,7 @@ use crate::{domain, surroundings};
 use mcp_login_ipc::api::Empty;
 use mcp_login_ipc::method::call;
 use mcp_login_ipc::{Code, Fault};
-use mcp_login_wiring::{Account, Occupied, RemoteServer, Scope, Via, Wish, Written, same_server};
+use mcp_login_wiring::{Account, RemoteServer, Written, same_server};
 use serde_json::{Value, json};
 use std::process::{Command, Stdio};
 
@@ -59,20 +59,7 @@ pub(super) fn run(out: &Out, setup: &Setup) -> Result<(), Failure> {
         };
         wired.extend(account.map(|account| (server, account)));
     }
-    let wishes: Vec<Wish<'_>> = wired
-        .iter()
-        .flat_map(|(server, account)| server.known.iter().map(move |known| (known, account)))
-        .map(|(known, account)| Wish {
-            client: &known.client.id,
-            account,
-            via: Via::Proxy,
-            scope: Scope::Person,
-            entry: Some(&known.entry),
-            occupied: Occupied::Replace,
-            door: None,
-        })
-        .collect();
-    let (plan, left_out) = wirings.connect_where_possible("setup", wishes)?;
+    let (plan, left_out) = wirings.move_in(wired.iter().map(|(server, account)| (server, account)))?;
     for error in &left_out {
         Failure::from(error.fault()).print(out);
     }
