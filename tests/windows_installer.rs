@@ -45,6 +45,10 @@ fn traces() -> Vec<String> {
         }
         for name in key.keys().into_iter().flatten() {
             let path = format!("{path}\\{name}");
+            // where Wine keeps what it did for itself
+            if path == r"Software\Wine" {
+                continue;
+            }
             if ours(&name) {
                 found.push(path.clone());
             }

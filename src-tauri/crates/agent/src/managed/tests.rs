@@ -5,6 +5,9 @@ use crate::policy::Policy;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// A whole path, as each system has them.
+const PROGRAM: &str = if cfg!(windows) { r"C:\Program Files\code.exe" } else { "/usr/bin/code" };
+
 const TOML: &str = r#"
 allowed_servers = ["https://mcp.corp.example", "https://tools.example/team"]
 allowed_issuers = ["https://login.corp.example"]
@@ -18,7 +21,7 @@ client_id = "corp"
 redirect_uri = "http://127.0.0.1/callback"
 
 [[allow]]
-program = "/usr/bin/code"
+program = 'PROGRAM'
 accounts = "*"
 "#;
 
@@ -35,7 +38,7 @@ const PLIST: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
   <key>client_id</key><string>corp</string>
   <key>redirect_uri</key><string>http://127.0.0.1/callback</string>
 </dict></array>
-<key>allow</key><array><dict><key>program</key><string>/usr/bin/code</string><key>accounts</key><string>*</string></dict></array>
+<key>allow</key><array><dict><key>program</key><string>PROGRAM</string><key>accounts</key><string>*</string></dict></array>
 </dict></plist>"#;
 
 fn texts(values: &[(&str, &str)]) -> BTreeMap<String, Data> {
@@ -58,7 +61,7 @@ fn registry() -> Key {
         ("client_id", "corp"),
         ("redirect_uri", "http://127.0.0.1/callback"),
     ]);
-    let rule = texts(&[("program", "/usr/bin/code"), ("accounts", "*")]);
+    let rule = texts(&[("program", PROGRAM), ("accounts", "*")]);
     let numbered = |below| key(BTreeMap::new(), &[("1", key(below, &[]))]);
     key(
         values,
@@ -69,7 +72,7 @@ fn registry() -> Key {
 fn file(text: &str) -> (tempfile::TempDir, Source) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("policy.toml");
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(&path, text.replace("PROGRAM", PROGRAM)).unwrap();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -93,7 +96,7 @@ fn says_all(managed: &Managed) {
     assert_eq!(managed.clients[0].id.as_str(), "corp");
     let policy = Policy::default().with(&managed.allow);
     let names = ["a1", "work", "https://mcp.corp.example/mcp"];
-    assert!(policy.allows(Path::new("/usr/bin/code"), names, &[], 0));
+    assert!(policy.allows(Path::new(PROGRAM), names, &[], 0));
     assert!(!policy.allows(Path::new("/usr/bin/other"), names, &[], 0));
     assert_eq!(managed.keys.len(), 7);
 }
@@ -113,7 +116,8 @@ fn a_file() {
 
 #[test]
 fn a_property_list() {
-    let value = ::plist::Value::from_reader_xml(PLIST.as_bytes()).unwrap();
+    let text = PLIST.replace("PROGRAM", PROGRAM);
+    let value = ::plist::Value::from_reader_xml(text.as_bytes()).unwrap();
     says_all(&schema::read("x.plist", &plist::tree(value)).unwrap());
 }
 
