@@ -11,8 +11,7 @@ use crate::clock::Moment;
 use crate::disk::{self, StateFile};
 use crate::id::AccountId;
 use crate::policy::{Policy, PolicyError, Rule};
-use mcp_login_ipc::api::{self, Caller, Until};
-use serde::{Deserialize, Serialize};
+use mcp_login_ipc::api;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,32 +19,24 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 mod answers;
+mod asking;
 mod file;
+mod grant;
 mod question;
 mod standing;
 mod state;
+mod store;
 
-use answers::Answers;
+pub use asking::{Asked, Asking, Shown, Unshown};
 pub use file::{FileIdentity, Owner};
-use question::Question;
+pub use grant::{ApprovalError, Grant, Whom};
 pub use question::{Alive, Fate, Pending, Waiter};
 pub use standing::Approval;
 use state::State;
+use store::{ApprovalsFile, FILE_NAME, VERSION};
 
-/// The file's name in the data directory.
-const FILE_NAME: &str = "approvals.json";
-/// The format that this program writes.
-const VERSION: u64 = 1;
-/// Questions that are remembered. More programs than that do not ask by themselves.
-const MAX_PENDING: usize = 64;
-/// Decisions that are kept. A person makes a few dozen.
-const MAX_STANDING: usize = 1024;
-/// Questions before a person at a time. More than that nobody reads; the others wait unseen.
-const MAX_SHOWN: usize = 16;
 /// How long a question waits unseen. Whoever asked has long gone away; a person who comes back from lunch may still answer it.
 pub const QUESTION_SECONDS: u64 = 24 * 60 * 60;
-/// [`Until::TwelveHours`].
-const TWELVE_HOURS: Duration = Duration::from_secs(12 * 60 * 60);
 /// Where there is no process: number 0 is none on every system.
 pub(crate) const NO_PROCESS: (u32, u64) = (0, 0);
 /// How often a refusal looks whether the policy file changed, so that editing it needs no restart.
@@ -81,19 +72,6 @@ pub enum Decision {
     },
 }
 
-/// A question, when nothing was decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asking {
-    /// It has this number.
-    pub pending: u64,
-    /// Whether it is new.
-    pub asked: Asked,
-    /// An approval that fell now, because the program's file is another one.
-    pub fell: Option<u64>,
-    /// Set when a person was asked too often already, and by what they are left in peace.
-    pub enough: Option<Fate>,
-}
-
 /// What allowed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
@@ -103,77 +81,6 @@ pub enum By {
     Policy,
 }
 
-/// Whether a question is new: only then anybody is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// For the first time.
-    First,
-    /// It waits already.
-    Again,
-}
-
-/// What a person decides.
-#[derive(Debug, Clone)]
-pub struct Grant {
-    /// A question, or a program by its path.
-    pub whom: Whom,
-    /// The account; for a question it is the question's.
-    pub account: Option<Arc<Account>>,
-    /// At most these; none for whatever the account has.
-    pub scopes: Option<Vec<String>>,
-    /// How long.
-    pub until: Until,
-}
-
-/// Whom a decision is for.
-#[derive(Debug, Clone)]
-pub enum Whom {
-    /// Who asked this question.
-    Pending(u64),
-    /// This program.
-    Program(PathBuf),
-}
-
-/// Why a decision was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum ApprovalError {
-    /// No such question, or no such decision.
-    #[error("there is no {what} {id}")]
-    NotThere {
-        /// What was looked for.
-        what: &'static str,
-        /// Its number.
-        id: u64,
-    },
-    /// A path that is not whole, or leads to no file.
-    #[error("{} is not a program", program.display())]
-    NoProgram {
-        /// As named.
-        program: PathBuf,
-    },
-    /// "Until quit" for a program that is only named.
-    #[error("only a program that asked can be allowed until it quits")]
-    NotRunning,
-    /// No account was named.
-    #[error("an account is needed")]
-    NoAccount,
-    /// The bound.
-    #[error("there are too many decisions")]
-    TooMany,
-    /// The decision could not be stored, and does not hold.
-    #[error(transparent)]
-    Disk(#[from] disk::Error),
-}
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct ApprovalsFile {
-    #[serde(default)]
-    next: u64,
-    approvals: Vec<Approval>,
-    #[serde(default)]
-    answers: Answers,
-}
-
 /// What changed, as counters for those who look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -181,24 +88,6 @@ pub struct Changes {
     pub asked: u64,
     /// Goes up when a question ends, and when a decision comes or goes.
     pub ended: u64,
-}
-
-/// Whether a question was shown before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
-    /// It was not.
-    Now,
-    /// It is.
-    Already,
-}
-
-/// Why a question cannot be shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unshown {
-    /// There is no such question, any more or yet.
-    NotThere,
-    /// There are too many before the person.
-    TooMany,
 }
 
 /// All decisions. Clones are the same.
@@ -288,189 +177,6 @@ impl Approvals {
         Some(found)
     }
 
-    /// Makes a question of it, or finds the one that waits.
-    #[must_use]
-    pub fn ask(&self, subject: &Subject, caller: &Caller, account: &Account, now: Moment) -> Asking {
-        let asking = self.state().ask(subject, caller, account, now);
-        if asking.asked == Asked::First || asking.fell.is_some() {
-            self.inner.changes.send_modify(|n| {
-                n.asked += u64::from(asking.asked == Asked::First);
-                n.ended += u64::from(asking.fell.is_some());
-            });
-        }
-        if asking.fell.is_some() {
-            self.store_soon();
-        }
-        asking
-    }
-
-    /// A place among those who wait for the answer; none when the question is there no more.
-    #[must_use]
-    pub fn wait(&self, id: u64, alive: Alive) -> Option<Waiter> {
-        self.state().questions.iter().find(|q| q.pending.id == id).map(|question| question.wait(alive))
-    }
-
-    /// A person is shown the question from now on, until it is denied for want of an answer.
-    ///
-    /// # Errors
-    /// [`Unshown`]; nothing changes then.
-    pub fn show(&self, id: u64, until: u64) -> Result<Shown, Unshown> {
-        let mut state = self.state();
-        let shown = state.questions.iter().filter(|q| q.pending.shown_until.is_some()).count();
-        let question = state.questions.iter_mut().find(|q| q.pending.id == id).ok_or(Unshown::NotThere)?;
-        if question.pending.shown_until.is_some() {
-            return Ok(Shown::Already);
-        }
-        if shown >= MAX_SHOWN {
-            return Err(Unshown::TooMany);
-        }
-        question.pending.shown_until = Some(until);
-        drop(state);
-        self.inner.changes.send_modify(|n| n.asked += 1);
-        Ok(Shown::Now)
-    }
-
-    /// Makes a question of a `never`, so that a person can say something else.
-    #[must_use]
-    pub fn ask_again(&self, id: u64, caller: &Caller, now: Moment) -> Option<u64> {
-        let mut state = self.state();
-        let never = state.standing.iter().find(|a| a.id == id && a.until == Until::Never)?.clone();
-        let of_account =
-            |p: &Pending| p.account == never.account && same_program(&p.subject.face, &never.subject);
-        if let Some(waits) = state.questions.iter().find(|q| of_account(&q.pending)) {
-            return Some(waits.pending.id);
-        }
-        let file = FileIdentity::of(Path::new(&never.subject.program));
-        // It may not even run: no process, so no "while it runs".
-        let signature = never.signature.clone();
-        let subject = Subject { face: never.subject, process: NO_PROCESS, file, signature };
-        let scopes = never.scopes.unwrap_or_default();
-        let pending = state.question(&subject, caller, &never.account, &scopes, None, now);
-        drop(state);
-        self.inner.changes.send_modify(|n| n.asked += 1);
-        Some(pending)
-    }
-
-    /// Takes a person's decision.
-    ///
-    /// # Errors
-    /// [`ApprovalError`]; nothing changes then.
-    pub async fn grant(&self, grant: Grant, now: Moment) -> Result<Approval, ApprovalError> {
-        let _turn = self.inner.storing.lock().await;
-        let (approval, answered, former) = {
-            let mut state = self.state();
-            if state.standing.len() >= MAX_STANDING {
-                return Err(ApprovalError::TooMany);
-            }
-            let approval = state.approval(grant, now)?;
-            state.next += 1;
-            let former = state.answers.clone();
-            state.answers.add(&approval.subject, &approval.account, answers::of(approval.until), now);
-            let same = |face: &api::Subject, account: &AccountId| {
-                same_program(face, &approval.subject) && *account == approval.account
-            };
-            // A new decision replaces the old one about the same thing.
-            state.standing.retain(|a| !same(&a.subject, &a.account));
-            let answered = state.take_questions(|p| same(&p.subject.face, &p.account));
-            // Once goes to the first who waits; only when nobody does it is for the next who comes.
-            if approval.until != Until::Once || answered.iter().all(|question| question.first().is_none()) {
-                state.standing.push(approval.clone());
-            }
-            (approval, answered, former)
-        };
-        if let Err(error) = self.store().await {
-            let mut state = self.state();
-            state.standing.retain(|a| a.id != approval.id);
-            state.answers = former;
-            state.questions.extend(answered);
-            return Err(error);
-        }
-        self.tell(&approval, answered);
-        Ok(approval)
-    }
-
-    /// Those who wait hear of a decision that is stored.
-    fn tell(&self, approval: &Approval, answered: Vec<Question>) {
-        let mut state = self.state();
-        if approval.until != Until::Never {
-            state.answers.allowed(&approval.subject, &approval.account);
-        }
-        for question in answered {
-            let first = question.first();
-            question.end(match approval.until {
-                Until::Never => Fate::Denied,
-                Until::Once => first.map_or(Fate::GivenUp, Fate::Once),
-                Until::Process | Until::TwelveHours | Until::Always => Fate::Allowed,
-            });
-        }
-        drop(state);
-        self.ended();
-    }
-
-    /// Answers a question with no, this time.
-    ///
-    /// # Errors
-    /// [`ApprovalError::NotThere`].
-    pub fn deny(&self, id: u64, now: Moment) -> Result<Pending, ApprovalError> {
-        let denied = self.refuse(id, Fate::Denied, now)?;
-        self.store_soon();
-        Ok(denied)
-    }
-
-    /// Nobody answered in time, if the question is still shown until then: a no, and no person's.
-    pub fn time_out(&self, id: u64, until: u64, now: Moment) -> Option<Pending> {
-        let waits = |p: &Pending| p.id == id && p.shown_until == Some(until);
-        let due = self.state().questions.iter().any(|q| waits(&q.pending));
-        if due { self.refuse(id, Fate::TimedOut, now).ok() } else { None }
-    }
-
-    fn refuse(&self, id: u64, fate: Fate, now: Moment) -> Result<Pending, ApprovalError> {
-        let mut state = self.state();
-        let question = state.take_questions(|p| p.id == id).pop();
-        let question = question.ok_or(ApprovalError::NotThere { what: "question", id })?;
-        let pending = question.pending.clone();
-        let (face, account) = (&pending.subject.face, &pending.account);
-        if fate == Fate::Denied {
-            state.answers.add(face, account, api::FormerAnswer::Denied, now);
-        }
-        state.answers.refused(face, account, fate, now);
-        drop(state);
-        question.end(fate);
-        self.ended();
-        Ok(pending)
-    }
-
-    /// The window is gone: those who wait for what it showed wait in vain, and the questions are there unseen.
-    pub fn give_up(&self) {
-        let mut state = self.state();
-        let shown = state.questions.iter_mut().filter(|q| q.pending.shown_until.is_some());
-        shown.for_each(Question::give_up);
-        drop(state);
-        self.ended();
-    }
-
-    /// Whether a person is shown anything.
-    #[must_use]
-    pub fn shows(&self) -> bool {
-        self.state().questions.iter().any(|q| q.pending.shown_until.is_some())
-    }
-
-    /// Takes a decision back.
-    ///
-    /// # Errors
-    /// [`ApprovalError::NotThere`]; [`ApprovalError::Disk`], and then it is back only until the next start.
-    pub async fn remove(&self, id: u64) -> Result<Approval, ApprovalError> {
-        let _turn = self.inner.storing.lock().await;
-        let removed = {
-            let mut state = self.state();
-            let at = state.standing.iter().position(|a| a.id == id);
-            at.map(|at| state.standing.remove(at)).ok_or(ApprovalError::NotThere { what: "approval", id })?
-        };
-        self.ended();
-        self.store().await?;
-        Ok(removed)
-    }
-
     /// Everything about an account falls with it. Answers how many decisions there were.
     ///
     /// # Errors
@@ -555,36 +261,6 @@ impl Approvals {
                 state.policy_fault = Some(Arc::new(error));
             }
         }
-    }
-
-    /// Stores what nobody waits for. When the disk fails it holds until the next start.
-    fn store_soon(&self) {
-        let this = self.clone();
-        tokio::spawn(async move {
-            let _turn = this.inner.storing.lock().await;
-            if let Err(error) = this.store().await {
-                tracing::warn!(%error, "what changed in the approvals holds until the next start");
-            }
-        });
-    }
-
-    async fn store(&self) -> Result<(), ApprovalError> {
-        let contents = {
-            let state = self.state();
-            let lasting = |a: &&Approval| !matches!(a.until, Until::Once | Until::Process);
-            ApprovalsFile {
-                next: state.next,
-                approvals: state.standing.iter().filter(lasting).cloned().collect(),
-                answers: state.answers.clone(),
-            }
-        };
-        let file = self.inner.file.clone();
-        let stored = tokio::task::spawn_blocking(move || file.store(&contents)).await;
-        stored.unwrap_or_else(|gone| {
-            let path = self.inner.file.path().to_owned();
-            Err(disk::Error::Io { path, source: std::io::Error::other(gone) })
-        })?;
-        Ok(())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

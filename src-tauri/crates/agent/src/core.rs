@@ -1,32 +1,34 @@
 //! The state and its transactions in one handle: accounts, registrations, revocations, the schedule. What is stored comes
 //! before what is shown, in the files as in the vault.
 
+mod book;
+mod event;
+mod loading;
+mod under_way;
+mod waking;
+
 use std::fmt;
-use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use mcp_login_vault::{Key, Vault};
+use mcp_login_vault::Vault;
 use tokio::sync::{Mutex, Notify, broadcast, watch};
-use tokio::task::{JoinError, JoinHandle};
 
-use crate::accounts::{
-    self, Account, AccountsFile, IssuerChange, Mark, RegistrationsFile, RevocationsFile, Storing,
-};
+use crate::accounts::{self, AccountsFile, IssuerChange, RegistrationsFile, RevocationsFile};
 use crate::clock::Clock;
 use crate::disk::StateFile;
-use crate::failure::{Failure, Reason};
+use crate::failure::Failure;
 use crate::http::Wire;
 use crate::id::AccountId;
 use crate::index::Index;
 use crate::keep::Keep;
 use crate::queue::Revocations;
-use crate::receipt::Receipt;
 use crate::refresh::{self, Why, Wish};
 use crate::registrations::Registrations;
-use crate::state::{Cell, Journal, Single, Snapshot, Standing};
-use crate::tokens::TokenSet;
+use crate::state::{Cell, Single, Snapshot};
+use book::Book;
+pub use event::{Event, Notice};
 
 /// Events that nobody has read yet, at most. A slow reader is told that it missed some, and asks for the state.
 const EVENTS: usize = 256;
@@ -48,49 +50,6 @@ pub struct Options {
     pub vault: Vault,
     /// The network.
     pub http: Wire,
-}
-
-/// Something to tell a person at the start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// A broken state file was put aside under this name.
-    KeptAside(PathBuf),
-}
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// An account came, changed or went; ask for it.
-    Account(AccountId),
-    /// An account is gone.
-    Removed {
-        /// Which it was.
-        account: AccountId,
-        /// Its name.
-        name: String,
-    },
-    /// A sign-in is about to end; said once.
-    Ends(AccountId),
-    /// Hand-out and rotation were paused, or go on; ask which.
-    HandOut,
-    /// The schedule has rotated an account's tokens.
-    Rotated {
-        /// Which.
-        account: AccountId,
-        /// Of the new set.
-        generation: u64,
-    },
-    /// The schedule wanted to, and only a sign-in helps.
-    Refused {
-        /// Which.
-        account: AccountId,
-        /// Why.
-        failure: Failure,
-    },
-    /// A sign-out that a crash had cut off is done.
-    SignedOut(Box<Receipt>),
-    /// What a sign-out had left in the queue has come to its end, good or bad.
-    Revoked(Box<Receipt>),
 }
 
 /// The state and its transactions. A handle: clones are the same core.
@@ -118,12 +77,6 @@ pub(crate) struct Inner {
     paused: AtomicBool,
     notices: Vec<Notice>,
     under_way: watch::Sender<usize>,
-}
-
-/// The accounts file and what it says.
-struct Book {
-    file: StateFile,
-    accounts: Vec<Account>,
 }
 
 impl Core {
@@ -300,12 +253,6 @@ impl Core {
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.0.events.subscribe()
     }
-
-    /// Waits until no refresh, sign-in or sign-out is under way.
-    pub async fn settle(&self) {
-        let mut under_way = self.0.under_way.subscribe();
-        let _ = under_way.wait_for(|count| *count == 0).await; // the sender lives as long as we do
-    }
 }
 
 impl Inner {
@@ -329,18 +276,6 @@ impl Inner {
         self.paused.load(Ordering::Relaxed)
     }
 
-    /// Runs a transaction in a task of its own, so that it outlives whoever asked for it.
-    pub(crate) fn own<T: Send + 'static>(
-        self: &Arc<Self>,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Owned<T> {
-        let counted = UnderWay::begin(self.clone());
-        Owned(tokio::spawn(async move {
-            let _counted = counted;
-            work.await
-        }))
-    }
-
     /// Tells whoever listens, and the schedule.
     pub(crate) fn changed(&self, id: &AccountId) {
         self.tell(Event::Account(id.clone()));
@@ -349,273 +284,5 @@ impl Inner {
 
     pub(crate) fn tell(&self, event: Event) {
         let _ = self.events.send(event); // nobody may be listening
-    }
-
-    /// The account with its tokens, asking the vault if nobody has yet.
-    pub(crate) async fn loaded(self: &Arc<Self>, cell: &Arc<Cell>) -> Result<Arc<Snapshot>, Failure> {
-        let snapshot = cell.snapshot();
-        if !matches!(snapshot.standing, Standing::NotLoaded(_)) {
-            return Ok(snapshot);
-        }
-        let _turn = cell.turn().await;
-        let snapshot = cell.snapshot();
-        match snapshot.standing {
-            Standing::NotLoaded(_) => self.load(cell).await,
-            _ => Ok(snapshot),
-        }
-    }
-
-    /// Reads the account's tokens from the vault and shows them. The turn is the caller's.
-    pub(crate) async fn load(self: &Arc<Self>, cell: &Arc<Cell>) -> Result<Arc<Snapshot>, Failure> {
-        let kept = match self.keep.tokens(&cell.id).await {
-            Ok(kept) => kept,
-            Err(Failure::Unreadable | Failure::Vault(mcp_login_vault::Error::Corrupt { .. })) => {
-                return Ok(self.needs_sign_in(cell, Reason::Damaged));
-            }
-            Err(failure) => {
-                let shown = failure.clone();
-                cell.publish(|snapshot| snapshot.standing = Standing::NotLoaded(Some(shown)));
-                self.changed(&cell.id);
-                return Err(failure);
-            }
-        };
-        let Some(kept) = kept else {
-            return Ok(self.needs_sign_in(cell, Reason::NoTokens));
-        };
-        let account = self.arrive(cell, kept.generation).await;
-        if kept.tokens.issuer != account.issuer() {
-            return Ok(self.needs_sign_in(cell, Reason::OtherIssuer));
-        }
-        let marked = account.mark.as_ref().filter(|mark| mark.generation == kept.generation);
-        let standing = marked.map_or(Standing::Good, |mark| {
-            Standing::NeedsSignIn(Failure::NeedsSignIn(Reason::from_word(&mark.code)))
-        });
-        let journal = if marked.is_some() { Journal::Clean } else { kept.journal };
-        let snapshot = cell.publish(|snapshot| {
-            snapshot.generation = kept.generation;
-            snapshot.tokens = Some(Arc::new(kept.tokens));
-            snapshot.standing = standing;
-            snapshot.journal = journal;
-            snapshot.trouble = None;
-        });
-        self.changed(&cell.id);
-        Ok(snapshot)
-    }
-
-    /// A new sign-in that was cut off while its tokens were stored counts if they were.
-    async fn arrive(&self, cell: &Cell, generation: u64) -> Arc<Account> {
-        let account = cell.snapshot().account.clone();
-        if account.coming.is_none() {
-            return account;
-        }
-        let edited = self
-            .edit(cell, |account, _| {
-                if let Some(coming) = account.coming.take().filter(|coming| coming.generation == generation) {
-                    *account = Account { name: account.name.clone(), ..coming.account };
-                }
-                Ok(())
-            })
-            .await;
-        self.or_as_it_is(cell, edited)
-    }
-
-    fn needs_sign_in(&self, cell: &Cell, reason: Reason) -> Arc<Snapshot> {
-        let snapshot = cell.publish(|snapshot| {
-            snapshot.tokens = None;
-            snapshot.standing = Standing::NeedsSignIn(Failure::NeedsSignIn(reason));
-        });
-        self.changed(&cell.id);
-        snapshot
-    }
-
-    /// Changes an account's entry: on disk, then in sight.
-    pub(crate) async fn edit(
-        &self,
-        cell: &Cell,
-        change: impl FnOnce(&mut Account, &[Account]) -> Result<(), Failure>,
-    ) -> Result<Arc<Account>, Failure> {
-        let mut book = self.book.lock().await;
-        let mut next = book.accounts.clone();
-        let place = next.iter().position(|a| a.id == cell.id).ok_or(Failure::NoSuchAccount)?;
-        let mut account = next.remove(place);
-        change(&mut account, &next)?;
-        let shown = Arc::new(account.clone());
-        next.insert(place, account);
-        if next != book.accounts {
-            book.store(next).await?;
-        }
-        let former = cell.snapshot().account.clone();
-        let published = shown.clone();
-        cell.publish(|snapshot| snapshot.account = published);
-        if former.name != shown.name {
-            self.index_mut().rename(&cell.id, &shown.name);
-        }
-        Ok(shown)
-    }
-
-    /// Adds an account's entry and its cell.
-    pub(crate) async fn add(
-        &self,
-        id: AccountId,
-        make: impl FnOnce(AccountId, &[Account]) -> Result<Account, Failure>,
-    ) -> Result<Arc<Cell>, Failure> {
-        let mut book = self.book.lock().await;
-        let mut next = book.accounts.clone();
-        let account = make(id, &next)?;
-        next.push(account.clone());
-        book.store(next).await?;
-        let cell = Arc::new(Cell::new(account));
-        self.index_mut().insert(cell.clone());
-        Ok(cell)
-    }
-
-    /// Removes an account's entry and its cell.
-    pub(crate) async fn remove(&self, id: &AccountId) -> Result<(), Failure> {
-        let mut book = self.book.lock().await;
-        let next = book.accounts.iter().filter(|a| a.id != *id).cloned().collect();
-        book.store(next).await?;
-        self.index_mut().remove(id);
-        Ok(())
-    }
-
-    /// Notes on disk that an account needs a person. When the disk fails the mark holds until the next start, which asks the
-    /// issuer once more.
-    pub(crate) async fn mark(&self, cell: &Cell, reason: Option<&Reason>) -> Arc<Account> {
-        let generation = cell.snapshot().generation;
-        let at = self.clock.now().unix();
-        let mark = reason.map(|reason| Mark { code: reason.word().to_owned(), generation, at });
-        let edited = self
-            .edit(cell, |account, _| {
-                let known = account.mark.as_ref().is_some_and(|mark| mark.generation == generation);
-                if reason == Some(&Reason::InvalidGrant) && !known {
-                    let signed_in_at = account.signed_in_at;
-                    account.ending.ended(signed_in_at, at);
-                }
-                account.mark = mark;
-                Ok(())
-            })
-            .await;
-        self.or_as_it_is(cell, edited)
-    }
-
-    /// Notes what a refresh changed in the entry; as a rule nothing, and nothing is written.
-    pub(crate) async fn note_scope(&self, cell: &Cell, tokens: &TokenSet) -> Arc<Account> {
-        let (scope, ends) = (tokens.scope.clone(), tokens.ends);
-        let now = self.clock.now().unix();
-        let edited = self
-            .edit(cell, |account, _| {
-                account.mark = None;
-                account.scope = scope;
-                account.ending.renewed(ends, now);
-                Ok(())
-            })
-            .await;
-        self.or_as_it_is(cell, edited)
-    }
-
-    fn or_as_it_is(&self, cell: &Cell, edited: Result<Arc<Account>, Failure>) -> Arc<Account> {
-        edited.unwrap_or_else(|failure| {
-            tracing::error!(account = %cell.id, %failure, "the account's entry could not be written");
-            cell.snapshot().account.clone()
-        })
-    }
-
-    /// After the start: what a crash left half done, and the vault's answer for every account.
-    pub(crate) async fn wake_up(self: &Arc<Self>) {
-        // A start is no reason to ask a person for a password: who wants a token asks, and the loop looks again.
-        if let Err(error) = self.keep.vault().probe().await {
-            return self.without_vault(error);
-        }
-        for cell in self.cells() {
-            let snapshot = cell.snapshot();
-            match self.loaded(&cell).await {
-                // One prompt, or one deadline, is enough: the others would meet the same.
-                Err(Failure::Vault(error)) => return self.without_vault(error),
-                Err(failure) => {
-                    tracing::warn!(account = %cell.id, %failure, "the account could not be loaded")
-                }
-                Ok(loaded) if snapshot.account.storing == Storing::Begun => {
-                    self.complete(&cell, &loaded).await
-                }
-                Ok(_) => {}
-            }
-        }
-    }
-
-    /// No account can be loaded now, and each says why.
-    fn without_vault(&self, error: mcp_login_vault::Error) {
-        tracing::warn!(%error, "the keychain does not answer");
-        let failure = Failure::Vault(error);
-        for cell in self.cells() {
-            cell.publish(|snapshot| {
-                if matches!(snapshot.standing, Standing::NotLoaded(None)) {
-                    snapshot.standing = Standing::NotLoaded(Some(failure.clone()));
-                }
-            });
-            self.changed(&cell.id);
-        }
-    }
-
-    /// A sign-in whose storing was cut off: the vault knows how far it came.
-    async fn complete(self: &Arc<Self>, cell: &Arc<Cell>, loaded: &Snapshot) {
-        let done = if loaded.tokens.is_some() {
-            let settled = |account: &mut Account, _: &[Account]| {
-                account.storing = Storing::Settled;
-                Ok(())
-            };
-            self.edit(cell, settled).await.map(|_| ())
-        } else {
-            // Parts of the tokens may lie in the vault, and without the entry nobody would know of them.
-            match self.keep.delete(&Key::Tokens(cell.id.clone())).await {
-                Ok(()) => self.remove(&cell.id).await,
-                Err(error) => Err(error.into()),
-            }
-        };
-        if let Err(failure) = done {
-            tracing::warn!(account = %cell.id, %failure, "a sign-in that was cut off could not be tidied");
-        }
-        self.changed(&cell.id);
-    }
-}
-
-impl Book {
-    async fn store(&mut self, next: Vec<Account>) -> Result<(), Failure> {
-        let file = self.file.clone();
-        let contents = AccountsFile { accounts: next };
-        let contents = tokio::task::spawn_blocking(move || file.store(&contents).map(|()| contents))
-            .await
-            .map_err(|_| Failure::Broken)??;
-        self.accounts = contents.accounts;
-        Ok(())
-    }
-}
-
-/// Counts a transaction while it runs.
-struct UnderWay(Arc<Inner>);
-
-impl UnderWay {
-    fn begin(core: Arc<Inner>) -> Self {
-        core.under_way.send_modify(|count| *count += 1);
-        Self(core)
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.under_way.send_modify(|count| *count -= 1);
-    }
-}
-
-/// The end of a transaction. Dropping it does not stop the transaction.
-pub(crate) struct Owned<T>(JoinHandle<T>);
-
-impl<T> Future for Owned<T> {
-    type Output = Result<T, JoinError>;
-
-    fn poll(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Self::Output> {
-        std::pin::Pin::new(&mut self.0).poll(cx)
     }
 }

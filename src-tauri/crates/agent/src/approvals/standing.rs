@@ -4,13 +4,17 @@
 //! account's scopes, and by both clocks: setting one back gives no more time.
 
 use crate::accounts::Account;
+use crate::approvals::Subject;
 use crate::approvals::file::FileIdentity;
-use crate::approvals::{Subject, TWELVE_HOURS};
 use crate::clock::Moment;
 use crate::id::AccountId;
 use mcp_login_ipc::api::{self, Until};
 use mcp_login_ipc::provenance;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// [`Until::TwelveHours`].
+pub(super) const TWELVE_HOURS: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

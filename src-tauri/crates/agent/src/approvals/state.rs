@@ -6,10 +6,10 @@ use crate::accounts::Account;
 use crate::approvals::answers::Answers;
 use crate::approvals::file::FileIdentity;
 use crate::approvals::question::{Pending, Question};
-use crate::approvals::standing::Approval;
+use crate::approvals::standing::{Approval, TWELVE_HOURS};
 use crate::approvals::{
-    ApprovalError, Asked, Asking, By, Decision, Grant, MAX_PENDING, NO_PROCESS, QUESTION_SECONDS, Subject,
-    TWELVE_HOURS, Whom, same_program,
+    ApprovalError, Asked, Asking, By, Decision, Grant, NO_PROCESS, QUESTION_SECONDS, Subject, Whom,
+    same_program,
 };
 use crate::clock::Moment;
 use crate::id::AccountId;
@@ -18,6 +18,9 @@ use mcp_login_ipc::api::{self, Caller, SubjectKind, Until};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Questions that are remembered. More programs than that do not ask by themselves.
+pub(super) const MAX_PENDING: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct State {

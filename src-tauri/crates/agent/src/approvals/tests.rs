@@ -1,6 +1,8 @@
+use super::asking::MAX_SHOWN;
+use super::state::MAX_PENDING;
 use super::*;
 use crate::testing;
-use mcp_login_ipc::api::SubjectKind;
+use mcp_login_ipc::api::{Caller, SubjectKind, Until};
 
 struct House {
     dir: tempfile::TempDir,
