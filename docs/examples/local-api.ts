@@ -115,6 +115,15 @@ interface SchemeView {
   state: SchemeState;
 }
 
+/** `update.check` result. */
+interface Update {
+  current: string;
+  looked_at: number;
+  newer: boolean;
+  newest: string;
+  page: string;
+}
+
 /** What the keychain is. */
 type VaultKind = "keychain" | "memory";
 
@@ -143,6 +152,7 @@ interface AgentStatus {
   revocations_queued: number;
   scheme: SchemeView;
   started_at: number;
+  update?: Update;
   vault: VaultView;
   version: string;
 }

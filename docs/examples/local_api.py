@@ -129,6 +129,16 @@ class SchemeView(TypedDict):
     state: SchemeState
 
 
+class Update(TypedDict):
+    """`update.check` result."""
+
+    current: str
+    looked_at: int
+    newer: bool
+    newest: str
+    page: str
+
+
 VaultKind = Literal["keychain", "memory"]
 
 
@@ -159,6 +169,7 @@ class AgentStatus(TypedDict):
     revocations_queued: int
     scheme: SchemeView
     started_at: int
+    update: NotRequired[Update]
     vault: VaultView
     version: str
 

@@ -119,6 +119,8 @@ export type AgentStatus = {
   scheme: SchemeView;
   /** When it began to serve. */
   started_at: number;
+  /** What is known of newer versions; none when nobody has looked, or nobody may. */
+  update?: Update;
   /** The keychain. */
   vault: VaultView;
   /** The agent's version. */
@@ -483,6 +485,11 @@ export type Event =
     /** What for. */
     attention: Attention;
     kind: "attention";
+  }
+  | {
+    kind: "update_found";
+    /** Which, and where its page is. */
+    update: Update;
   }
   | {
     kind: "window_wanted";
@@ -1057,6 +1064,20 @@ export type Trust = "verified" | "adhoc" | "unsigned";
 /** How long an approval holds. */
 export type Until = "once" | "process" | "twelve_hours" | "always" | "never";
 
+/** `update.check` result. */
+export type Update = {
+  /** The agent's own version. */
+  current: string;
+  /** When it was looked. */
+  looked_at: number;
+  /** Whether that one is newer than the agent's own. */
+  newer: boolean;
+  /** The newest version, as the page of releases names it. */
+  newest: string;
+  /** The newest version's page, for a person's browser: nothing is downloaded or installed. */
+  page: string;
+};
+
 /** What the keychain is. */
 export type VaultKind = "keychain" | "memory";
 
@@ -1137,6 +1158,8 @@ export interface Methods {
   "door.make_key": { params: DoorMakeKey; result: DoorNewKey };
   /** Takes a key away. Class: keep. */
   "door.forget_key": { params: DoorForgetKey; result: Empty };
+  /** Asks the page of releases which version is the newest. Downloads and installs nothing. Class: look. */
+  "update.check": { params: Empty; result: Update };
   /** Begins a sign-in. Notifications `sign_in.progress` follow; the program in front of the person opens the address. Class: keep. */
   "sign_in.start": { params: SignInStart; result: SignInStarted };
   /** Waits until a sign-in is finished; notifications `sign_in.progress` come meanwhile. Class: keep. */

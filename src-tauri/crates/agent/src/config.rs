@@ -4,6 +4,7 @@
 
 mod reader;
 mod spelling;
+mod updates;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,6 +19,7 @@ use mcp_login_oauth::registration::Preregistered;
 use mcp_login_oauth::values::{ClientId, ScopeSet, ServerUrl};
 use reader::Reader;
 use toml::de::DeTable;
+pub use updates::{Look, UpdateSettings};
 
 /// The file's name in the config directory.
 pub const FILE_NAME: &str = "config.toml";
@@ -111,6 +113,8 @@ pub struct Config {
     pub clients: BTreeMap<String, Preregistered>,
     /// `servers."URL"`
     pub servers: BTreeMap<String, ServerSettings>,
+    /// `updates`
+    pub updates: UpdateSettings,
     /// `[[profile]]`, before those that come with the program.
     pub profiles: Profiles,
     /// What the computer's administrator set; it has gone over the rest already. Never in the file.
@@ -128,6 +132,7 @@ impl Default for Config {
             client_metadata: ClientMetadata::default(),
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
+            updates: UpdateSettings::default(),
             profiles: Profiles::builtin(),
             managed: Managed::default(),
         }

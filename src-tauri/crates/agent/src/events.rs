@@ -43,12 +43,15 @@ fn forward_all(doors: Arc<Doors>, notes: Sender<Box<Notification>>) -> impl Futu
     let mut changes = doors.approvals.changes();
     let mut wanted = doors.wanted.subscribe();
     let mut attention = doors.gateway.attention.subscribe();
+    let mut updates = doors.updates.subscribe();
     let mut seen = *changes.borrow_and_update();
     let mut names: BTreeMap<String, String> =
         core.accounts().iter().map(|s| (s.account.id.as_str().to_owned(), s.account.name.clone())).collect();
     let mut steps: BTreeMap<String, ApiStep> = BTreeMap::new();
     let mut questions: BTreeSet<u64> = doors.approvals.pending().iter().map(|p| p.id).collect();
     async move {
+        // One that was found while nobody listened.
+        doors.tell_update().await;
         loop {
             let events = tokio::select! {
                 event = accounts.recv() => match event {
@@ -85,6 +88,11 @@ fn forward_all(doors: Arc<Doors>, notes: Sender<Box<Notification>>) -> impl Futu
                 },
                 needed = attention.recv() => match needed {
                     Ok(attention) => vec![Event::Attention { attention: Box::new((*attention).clone()) }],
+                    Err(RecvError::Lagged(_)) => vec![Event::Missed],
+                    Err(RecvError::Closed) => return,
+                },
+                found = updates.recv() => match found {
+                    Ok(update) => vec![Event::UpdateFound { update: Box::new((*update).clone()) }],
                     Err(RecvError::Lagged(_)) => vec![Event::Missed],
                     Err(RecvError::Closed) => return,
                 },

@@ -30,6 +30,7 @@ pub mod serve;
 pub mod session;
 pub mod show;
 pub mod start;
+pub mod updates;
 
 // The state and its transactions.
 pub mod accounts;

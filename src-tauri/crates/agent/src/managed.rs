@@ -104,6 +104,9 @@ pub enum Forbidden {
     /// Switched off.
     #[error("the HTTP door is switched off on this computer")]
     Door,
+    /// Switched off.
+    #[error("looking for new versions is switched off on this computer")]
+    Updates,
     /// Nobody knows what is allowed.
     #[error("the policy of this computer cannot be read: {0}")]
     Broken(Arc<Mistake>),
@@ -175,9 +178,21 @@ impl Managed {
     /// # Errors
     /// [`Forbidden`].
     pub fn allows_door(&self) -> Result<(), Forbidden> {
-        match (&self.mistake, self.http_door) {
+        self.unless_off(self.http_door, Forbidden::Door)
+    }
+
+    /// Whether it may be asked which version is the newest.
+    ///
+    /// # Errors
+    /// [`Forbidden`].
+    pub fn allows_updates(&self) -> Result<(), Forbidden> {
+        self.unless_off(self.updates, Forbidden::Updates)
+    }
+
+    fn unless_off(&self, switch: Switch, why: Forbidden) -> Result<(), Forbidden> {
+        match (&self.mistake, switch) {
             (Some(mistake), _) => Err(Forbidden::Broken(mistake.clone())),
-            (None, Switch::Off) => Err(Forbidden::Door),
+            (None, Switch::Off) => Err(why),
             (None, Switch::Unsaid) => Ok(()),
         }
     }

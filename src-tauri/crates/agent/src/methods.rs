@@ -27,6 +27,7 @@ use crate::gateway::{Gateway, Granted};
 use crate::helper::Helpers;
 use crate::id::AccountId;
 use crate::login::{SignInId, SignIns};
+use crate::updates::Updates;
 use crate::{faults, show};
 use mcp_login_ipc::api::{self, ApprovalsMode, AuditAction, AuditOutcome, Notification};
 use mcp_login_ipc::envelope::{self, Id};
@@ -76,6 +77,8 @@ pub struct Doors {
     pub helpers: Helpers,
     /// The HTTP door.
     pub door: HttpDoor,
+    /// What is known of newer versions.
+    pub updates: Updates,
     /// Goes up when somebody wants to see the app's window.
     pub wanted: watch::Sender<u64>,
     /// Unix seconds.
@@ -196,6 +199,7 @@ impl Doors {
             Request::DoorForgetKey(params) => {
                 self.door_forget_key(peer, &params).await.map(|r| envelope::write_result(id, &r))
             }
+            Request::UpdateCheck(_) => self.update_check().await.map(|r| envelope::write_result(id, &r)),
             Request::Hello(_) => Ok(envelope::write_result(id, &self.welcome())),
             Request::AgentStatus(_) => Ok(envelope::write_result(id, &self.status().await)),
             Request::AccountList(_) => Ok(envelope::write_result(id, &self.account_list())),

@@ -23,6 +23,7 @@ use crate::managed::{Managed, Source};
 use crate::methods::{Doors, Peer, STOP_TIME};
 use crate::serve;
 use crate::session::Session;
+use crate::updates::{self, Updates};
 use crate::{disk, examine, faults, scheme};
 use mcp_login_ipc::api::{AuditAction, AuditEntry, AuditOutcome, Outcome};
 use mcp_login_ipc::client::{Client, ClientError};
@@ -248,6 +249,7 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
         gateway: Default::default(),
         helpers: Default::default(),
         door: HttpDoor::load(&paths.data_dir)?,
+        updates: Updates::load(&paths.data_dir)?,
         wanted: watch::channel(0).0,
         instance: instance(),
         examinations: Arc::new(Semaphore::new(examine::MOST)),
@@ -262,6 +264,7 @@ async fn serve(paths: Paths, config: Config, aim: Aim) -> Result<(), StartError>
     }
     tracing::info!(pid = std::process::id(), version = identity::SOFTWARE_VERSION, "serving");
     doors.open_door_again().await;
+    updates::begin(&doors);
     // before the core begins with anything that is to be written down
     let watcher = tokio::spawn(follow_core(doors.clone(), core.subscribe()));
     let background = tokio::spawn({

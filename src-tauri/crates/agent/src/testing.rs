@@ -87,6 +87,8 @@ pub(crate) enum Step {
     Answer(u16, String),
     /// Answers with a header `Retry-After`.
     Later(u16, u64),
+    /// Answers with a header `Location`.
+    Moved(u16, String),
     /// No answer.
     Fail(HttpFailure),
     /// Waits, then goes on with the next step.
@@ -162,6 +164,7 @@ impl Http for Carried {
         loop {
             let step = self.0.next.lock().unwrap().get_mut(word).and_then(VecDeque::pop_front);
             let step = step.or_else(|| self.0.habit.lock().unwrap().get(word).cloned());
+            let mut location = None;
             let (status, body, retry) = match step {
                 Some(Step::Hang(time)) => {
                     tokio::time::sleep(time).await;
@@ -169,6 +172,10 @@ impl Http for Carried {
                 }
                 Some(Step::Fail(failure)) => return Err(failure),
                 Some(Step::Answer(status, body)) => (status, body, None),
+                Some(Step::Moved(status, to)) => {
+                    location = Some(to);
+                    (status, String::new(), None)
+                }
                 Some(Step::Later(status, seconds)) => (status, String::new(), Some(seconds)),
                 None if request.purpose == Purpose::Token => (200, self.0.mint(), None),
                 None => (200, String::new(), None),
@@ -176,6 +183,9 @@ impl Http for Carried {
             let mut answer = Response::builder().status(status).header("content-type", "application/json");
             if let Some(seconds) = retry {
                 answer = answer.header("retry-after", seconds.to_string());
+            }
+            if let Some(to) = location {
+                answer = answer.header("location", to);
             }
             return Ok(answer.body(body.into_bytes()).unwrap());
         }
@@ -333,6 +343,7 @@ impl House {
             gateway: Default::default(),
             helpers: Default::default(),
             door: crate::door::HttpDoor::load(&self.dir.path().join("data")).unwrap(),
+            updates: crate::updates::Updates::load(&self.dir.path().join("data")).unwrap(),
             wanted: watch::channel(0).0,
             started_at: 0,
             instance: "test".to_owned(),

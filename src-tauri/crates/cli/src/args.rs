@@ -74,6 +74,8 @@ pub enum Command {
     Agent(Agent),
     /// Look for what is wrong on this computer, or test a server, and say what to do
     Doctor(Box<Doctor>),
+    /// Ask which version is the newest. Nothing is downloaded or installed
+    Update,
     /// Finish a sign-in with the address that the browser ended at
     Callback(Callback),
     /// Watch the whole story against a server on this computer; your own accounts are not touched

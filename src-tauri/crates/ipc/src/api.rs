@@ -14,6 +14,7 @@ mod gateway;
 mod receipt;
 mod sign_in;
 mod token;
+mod update;
 
 pub use account::*;
 pub use agent::*;
@@ -26,6 +27,7 @@ pub use gateway::*;
 pub use receipt::*;
 pub use sign_in::*;
 pub use token::*;
+pub use update::*;
 
 use serde::{Deserialize, Serialize};
 

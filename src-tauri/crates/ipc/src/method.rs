@@ -161,6 +161,8 @@ methods! {
     DoorMakeKey "door.make_key" Keep DoorMakeKey(api::DoorMakeKey) -> api::DoorNewKey;
     /// Takes a key away.
     DoorForgetKey "door.forget_key" Keep DoorForgetKey(api::DoorForgetKey) -> api::Empty;
+    /// Asks the page of releases which version is the newest. Downloads and installs nothing.
+    UpdateCheck "update.check" Look UpdateCheck(api::Empty) -> api::Update;
     /// Begins a sign-in. Notifications `sign_in.progress` follow; the program in front of the person opens the address.
     SignInStart "sign_in.start" Keep SignInStart(api::SignInStart) -> api::SignInStarted;
     /// Waits until a sign-in is finished; notifications `sign_in.progress` come meanwhile.

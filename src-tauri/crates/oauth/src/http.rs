@@ -43,6 +43,8 @@ pub enum Purpose {
     Introspection,
     /// RFC 7592 §2.3.
     RegistrationDeletion,
+    /// Which release of this program is the newest: none of the protocol's, but sent by the same client.
+    Release,
 }
 
 /// Which redirects may be followed.
@@ -60,7 +62,7 @@ impl Purpose {
     pub fn max_body(self) -> usize {
         match self {
             // Only status and headers count; what fits tells a person enough.
-            Purpose::Challenge | Purpose::Authorization => 64 * 1024,
+            Purpose::Challenge | Purpose::Authorization | Purpose::Release => 64 * 1024,
             // The largest published documents (Entra, Google) are below 4 KiB; RFC 9728 signed_metadata can be larger.
             Purpose::Metadata => 256 * 1024,
             // Token sets with several JWTs stay below 32 KiB; 256 KiB leaves room for group claims gone wild.
@@ -85,6 +87,8 @@ impl Purpose {
         match self {
             // A person waits, and without an answer all is as if nobody had asked.
             Purpose::Authorization => Duration::from_secs(3),
+            // A person may wait, and nothing of theirs hangs on the answer.
+            Purpose::Release => Duration::from_secs(10),
             // A person waits.
             Purpose::Challenge | Purpose::Metadata => Duration::from_secs(15),
             // A rotation that is cut off may lose the sign-in: give a slow server its time.
@@ -107,6 +111,7 @@ impl Purpose {
             Purpose::Revocation => "revocation",
             Purpose::Introspection => "introspection",
             Purpose::RegistrationDeletion => "registration_deletion",
+            Purpose::Release => "release",
         }
     }
 }

@@ -4,7 +4,10 @@
 //! a [`Mistake`], and a mistake says where it is and what is expected there.
 
 use super::spelling::{closest, is_secret};
-use super::{ApprovalsChoice, ClientMetadata, Config, Mistake, RedirectChoice, ServerSettings, VaultChoice};
+use super::{
+    ApprovalsChoice, ClientMetadata, Config, Look, Mistake, RedirectChoice, ServerSettings, UpdateSettings,
+    VaultChoice,
+};
 use mcp_login_oauth::client_auth::AuthMethod;
 use mcp_login_oauth::endpoint::Endpoint;
 use mcp_login_oauth::error::EndpointName;
@@ -23,8 +26,18 @@ pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
 }
 
-const TOP: &[&str] =
-    &["vault", "approvals", "redirect", "log", "network", "client_metadata", "clients", "servers", "profile"];
+const TOP: &[&str] = &[
+    "vault",
+    "approvals",
+    "redirect",
+    "log",
+    "network",
+    "client_metadata",
+    "clients",
+    "servers",
+    "updates",
+    "profile",
+];
 const CLIENT: &[&str] = &["client_id", "redirect_uri", "auth_method"];
 const SERVER: &[&str] = &[
     "issuer",
@@ -100,6 +113,9 @@ impl Reader<'_> {
                 let settings = self.server(self.table(value, &key)?, value, &key)?;
                 config.servers.insert(server.as_str().to_owned(), settings);
             }
+        }
+        if let Some(updates) = get(table, "updates") {
+            config.updates = self.updates(self.table(updates, "updates")?)?;
         }
         if let Some(profiles) = get(table, "profile") {
             config.profiles = self.profiles(profiles)?;
@@ -191,6 +207,19 @@ impl Reader<'_> {
             }
         };
         Ok(ServerSettings { pins, scopes })
+    }
+
+    fn updates(&self, table: &DeTable<'_>) -> Result<UpdateSettings, Mistake> {
+        self.known(table, "updates.", &["look", "from"])?;
+        let mut updates = UpdateSettings::default();
+        if let Some(value) = get(table, "look") {
+            let words = [("by_hand", Look::ByHand), ("daily", Look::Daily)];
+            updates.look = self.word(value, "updates.look", &words)?;
+        }
+        if let Some(value) = get(table, "from") {
+            updates.from = Some(self.endpoint(value, "updates.from", EndpointName::Redirect)?);
+        }
+        Ok(updates)
     }
 
     /// The profiles are the protocol crate's to read: it gets them as a file of their own.

@@ -28,6 +28,9 @@ fn everything_at_once() {
         resource = false
         pkce_s256 = true
         scopes = ["read", "write"]
+        [updates]
+        look = "daily"
+        from = "https://forge.intern.example/mcp-login/releases/latest"
         [[profile]]
         name = "ours"
         title = "Our own"
@@ -44,6 +47,11 @@ fn everything_at_once() {
     let server = config.server(&ServerUrl::parse("https://mcp.example/mcp").unwrap()).unwrap();
     assert_eq!(server.pins.issuer.as_ref().unwrap().as_str(), "https://login.example/t/");
     assert_eq!(server.pins.resource, Some(PinnedResource::Omit));
+    assert_eq!(config.updates.look, Look::Daily);
+    let from = config.updates.from.as_ref().unwrap().as_str();
+    assert_eq!(from, "https://forge.intern.example/mcp-login/releases/latest");
+    assert_eq!(parse("").unwrap().updates, UpdateSettings::default(), "by itself nobody looks");
+    assert_eq!(UpdateSettings::default().look, Look::ByHand);
     assert!(config.profiles.find(&Issuer::new("https://login.example/x")).is_some());
 }
 
@@ -51,6 +59,9 @@ fn everything_at_once() {
 fn mistakes_name_line_key_and_what_is_expected() {
     for (text, line, key, part) in [
         ("vault = \"keychan\"", 1, "vault", "\"keychain\" or \"memory\""),
+        ("[updates]\nlook = \"weekly\"", 2, "updates.look", "\"by_hand\" or \"daily\""),
+        ("[updates]\nfrom = \"http://forge.example/latest\"", 2, "updates.from", "not an https address"),
+        ("[updates]\ninstall = true", 2, "updates.install", "no such setting"),
         ("\nvalt = \"memory\"", 2, "valt", "did you mean \"vault\""),
         ("\n\n[network]\nallow_private_host = []", 4, "network.allow_private_host", "allow_private_hosts"),
         (

@@ -27,6 +27,8 @@ pub(super) fn clause(purpose: Purpose, url: &str) -> &'static str {
         Purpose::Introspection => "RFC 7662 §2.2",
         Purpose::RegistrationDeletion => "RFC 7592 §2.3",
         Purpose::Authorization => "RFC 6749 §3.1",
+        // No examination sends one.
+        Purpose::Release => "",
     }
 }
 

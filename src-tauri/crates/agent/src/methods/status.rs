@@ -53,6 +53,7 @@ impl Doors {
                 false => api::ConsentWindow::Missing,
             },
             scheme: show::scheme(crate::scheme::opener(identity::SCHEME)),
+            update: self.last_update(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `doctor`: everything that has to be right on this computer, one line each, and what to do about what is not.
 
 mod clients;
+mod update;
 
 use crate::accounts::next_step;
 use crate::failure::Failure;
@@ -110,6 +111,7 @@ fn look() -> Vec<Check> {
             checks.push(settings(&seen.status));
             checks.push(approvals(&seen.status));
             checks.extend(seen.status.managed.as_ref().map(managed));
+            checks.extend(update::look(&seen.status));
             if seen.status.paused {
                 checks.push(problem(
                     "Paused",
@@ -430,5 +432,33 @@ mod tests {
             "{}",
             check.said
         );
+    }
+
+    #[test]
+    fn a_newer_version_is_good_to_know_and_so_is_that_nobody_may_look() {
+        let status = |over: serde_json::Value| -> AgentStatus {
+            let mut whole = json!({
+                "version": "0.1.0", "pid": 1, "started_at": 0, "vault": {"kind": "memory", "state": "ready"},
+                "accounts": {}, "revocations_queued": 0, "approvals": "window", "paused": false,
+                "paths": {"config": "", "data": "", "socket": ""}, "display": "known",
+                "consent_window": "there", "scheme": {"state": "none"},
+            });
+            for (key, value) in over.as_object().expect("fields") {
+                whole[key] = value.clone();
+            }
+            serde_json::from_value(whole).expect("a status")
+        };
+        let update = |newer: bool| {
+            json!({"current": "0.1.0", "newest": "0.2.0", "newer": newer, "looked_at": 1,
+                "page": "https://forge.example/releases/tag/v0.2.0"})
+        };
+        assert!(update::look(&status(json!({}))).is_none(), "nobody has looked");
+        assert!(update::look(&status(json!({"update": update(false)}))).is_none());
+        let known = update::look(&status(json!({"update": update(true)}))).expect("a line");
+        assert_eq!(known.verdict, Verdict::Note);
+        assert!(known.said.contains("0.2.0") && known.said.ends_with("/tag/v0.2.0"), "{}", known.said);
+        let off = json!({"managed": {"place": "/etc/mcp-login/policy.toml", "keys": ["updates"]}});
+        let off = update::look(&status(off)).expect("a line");
+        assert!(off.verdict == Verdict::Ok && off.said.contains("policy"), "{}", off.said);
     }
 }

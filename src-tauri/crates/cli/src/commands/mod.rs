@@ -15,6 +15,7 @@ mod offer;
 mod path;
 mod setup;
 mod token;
+mod update;
 mod waiting;
 
 use crate::args::{Cli, Command};
@@ -58,6 +59,7 @@ pub(crate) fn run(cli: &Cli, out: &Out) -> Result<(), Failure> {
             None => doctor::run(out),
             Some(url) => examine::run(out, url, doctor),
         },
+        Command::Update => update::run(out),
         Command::Callback(callback) => callback::run(out, callback),
         Command::Demo(demo) => crate::demo::run(out, demo),
         Command::Path { action } => path::run(out, *action),

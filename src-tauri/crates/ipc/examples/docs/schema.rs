@@ -19,6 +19,7 @@ const SOURCES: &[&str] = &[
     include_str!("../../src/api/receipt.rs"),
     include_str!("../../src/api/sign_in.rs"),
     include_str!("../../src/api/token.rs"),
+    include_str!("../../src/api/update.rs"),
     include_str!("../../src/api.rs"),
     include_str!("../../src/fault.rs"),
 ];

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::update::Update;
+
 /// `hello` parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -184,6 +186,9 @@ pub struct AgentStatus {
     pub consent_window: ConsentWindow,
     /// Who opens our custom scheme.
     pub scheme: SchemeView,
+    /// What is known of newer versions; none when nobody has looked, or nobody may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<Update>,
 }
 
 /// What a session's programs find their display, bus and language by: the names that `session.announce` takes.

@@ -8,6 +8,7 @@ use super::audit::AuditEntry;
 use super::examination::ExaminationProgress;
 use super::gateway::Attention;
 use super::sign_in::{SignIn, SignInProgress};
+use super::update::Update;
 
 /// The notification `event`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,11 @@ pub enum Event {
     Attention {
         /// What for.
         attention: Box<Attention>,
+    },
+    /// There is a newer version. Comes once for each; nothing is downloaded or installed.
+    UpdateFound {
+        /// Which, and where its page is.
+        update: Box<Update>,
     },
     /// Somebody wants to see the app's window: it was started a second time.
     WindowWanted,

@@ -399,6 +399,10 @@ codes! {
         fact "{host} sent an answer that is larger than {limit}."
         next "Ask whoever runs the server; nothing was changed."
         cause "A broken or hostile server.";
+    NewestUnknown "newest_unknown" [Ours] Unreachable later
+        fact "Nobody could say which version is the newest: {reason}."
+        next "Open {page} yourself."
+        cause "No network, a proxy or a page in between, or a page of releases that has moved.";
     // revocation
     RevocationQueued "revocation_queued" [Ours] Unreachable later
         fact "{issuer} could not be asked to revoke the tokens yet."
