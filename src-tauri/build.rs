@@ -13,6 +13,7 @@ const COMMANDS: &[&str] = &[
     "settings",
     "set_autostart",
     "open_path",
+    "open_release",
     "start_agent",
     "take_scheme",
     "install_command",

@@ -189,6 +189,19 @@ pub(crate) async fn open_path(app: AppHandle, what: Place) -> Answer {
     .await
 }
 
+/// Opens the page of the newest version that the agent knows in the person's browser.
+#[command]
+pub(crate) async fn open_release(app: AppHandle) -> Answer {
+    aside(move || {
+        let refused = |reason: String| Fault::new(Code::AddressRefused).detail("reason", reason);
+        let update = app.state::<Shell>().ask(&call::AgentStatus(Empty {}))?.update;
+        let update = update.ok_or_else(|| refused("no newer version is known".to_owned()))?;
+        let page = Address::new(&update.page).map_err(|error| refused(error.to_string()))?;
+        if page.open(None).is_ok() { Ok(json!({})) } else { Err(Code::BrowserFailed.into()) }
+    })
+    .await
+}
+
 /// Starts the agent, when none runs.
 #[command]
 pub(crate) async fn start_agent(app: AppHandle) -> Answer {

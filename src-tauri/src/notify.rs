@@ -83,6 +83,11 @@ pub(crate) fn note(before: &Picture, event: &Event) -> Option<Note> {
             ),
             leads: Leads::View(format!("account/{}", account.id)),
         }),
+        Event::UpdateFound { update } => Some(Note {
+            title: "A newer version is there".to_owned(),
+            body: format!("MCP Login {}. Nothing is installed by itself.", words::name(&update.newest)),
+            leads: Leads::View("settings".to_owned()),
+        }),
         _ => None,
     }
 }
@@ -223,6 +228,21 @@ mod tests {
         }
         before.apply(&changed(AccountState::NeedsSignIn));
         assert_eq!(note(&before, &changed(AccountState::NeedsSignIn)), None, "it is said once");
+    }
+
+    #[test]
+    fn a_newer_version_leads_to_the_settings_and_nowhere_else() {
+        let update = mcp_login_ipc::api::Update {
+            current: "0.1.0".to_owned(),
+            newest: "0.2.0".to_owned(),
+            newer: true,
+            page: "https://forge.example/releases/tag/v0.2.0".to_owned(),
+            looked_at: 0,
+        };
+        let found = Event::UpdateFound { update: Box::new(update) };
+        let said = note(&Picture::default(), &found).expect("it is announced");
+        assert_eq!(said.leads, Leads::View("settings".to_owned()));
+        assert!(said.body.contains("0.2.0") && !said.body.contains("https"), "{}", said.body);
     }
 
     #[test]

@@ -41,6 +41,7 @@ methods! {
     "account.sign_out" AccountSignOut;
     "account.rename" AccountRename;
     "agent.pause" AgentPause;
+    "update.check" UpdateCheck;
     "approval.list" ApprovalList;
     "approval.remove" ApprovalRemove;
     "approval.ask" ApprovalAsk;
@@ -102,7 +103,7 @@ mod tests {
             assert_eq!(*name, method.name());
             assert!(matches!(method.class(), Class::Look | Class::Keep), "{name}");
         }
-        assert_eq!(METHODS.len(), 16);
+        assert_eq!(METHODS.len(), 17);
     }
 
     #[test]

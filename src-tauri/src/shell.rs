@@ -135,6 +135,7 @@ pub(crate) fn run(opening: &Opening, paths: Paths, lock: Lock) -> ExitCode {
             commands::settings,
             commands::set_autostart,
             commands::open_path,
+            commands::open_release,
             commands::start_agent,
             commands::take_scheme,
             commands::install_command,

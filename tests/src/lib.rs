@@ -47,6 +47,7 @@ mod proxy;
 mod question;
 pub mod raw;
 mod record;
+mod releases;
 mod sandbox;
 #[cfg(target_os = "linux")]
 mod screen;
@@ -87,6 +88,7 @@ pub use proxy::Proxy;
 pub use question::{Choice, Question};
 #[cfg(target_os = "linux")]
 pub use record::peak_memory;
+pub use releases::Releases;
 pub use sandbox::{Request, Sandbox};
 #[cfg(target_os = "linux")]
 pub use screen::{Patch, Picture, XWindow, screenshots};

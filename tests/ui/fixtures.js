@@ -265,6 +265,15 @@ export const status = (over = {}) => ({
   ...over,
 });
 
+export const update = (over = {}) => ({
+  current: "0.3.0",
+  newest: "0.4.0",
+  newer: true,
+  page: "https://github.com/mcp-login/mcp-login/releases/tag/v0.4.0",
+  looked_at: now - 4,
+  ...over,
+});
+
 export const receipt = (over = {}) => ({
   account: "linear",
   server: "https://mcp.linear.app/mcp",
@@ -437,6 +446,7 @@ export function world(over = {}) {
       "account.rename": (params) => ({ account: { ...linear, name: params.name } }),
       "account.status": { account: linear, verification: { introspection: "active", server: "active", at: now } },
       "agent.pause": {},
+      "update.check": update(),
       ...agent,
     },
     shell: {
@@ -488,6 +498,7 @@ export function world(over = {}) {
       copy_link: {},
       copy_text: {},
       open_path: {},
+      open_release: {},
       start_agent: {},
       take_scheme: {},
       install_command: { place: "/usr/local/bin/mcp-login", changed: true, hint: null },

@@ -90,6 +90,21 @@ const stories = {
     await settled("told");
     await reads(".told", /Written\..*Cursor asks once/s);
   },
+  async "a newer version is found where it was looked for"() {
+    await browser.scene("settings");
+    const button = (/** @type {string} */ label) =>
+      `[...document.querySelectorAll("button")].find((b) => b.textContent === ${JSON.stringify(label)})`;
+    await browser.value(`(${button("Look for a newer version")}.focus(), 0)`);
+    await browser.keys(ENTER);
+    await becomes(
+      () => browser.value(`!!${button("Open its page")}`),
+      (there) => there,
+    );
+    await settled("Look for a newer version");
+    await reads("#live", /MCP Login 0\.4\.0 is there/);
+    await browser.keys(TAB);
+    await settled("Quit MCP Login");
+  },
   async "a decision: the order of Tab, and Enter never allows"() {
     await browser.scene("consent-shell");
     await settled("question");

@@ -307,6 +307,19 @@ export const scenes = {
   "activity-none": { world: () => world({ audit: [] }), steps: [nav("activity")] },
   "activity-trouble": { world, steps: [nav("activity"), ["type", ".page .filter", "sentry"]] },
   settings: { world, steps: [nav("settings")] },
+  "settings-newer": {
+    world: () => world({ status: { update: f.update() } }),
+    steps: [nav("settings")],
+  },
+  "settings-newest": {
+    world: () => world({ status: { update: f.update({ newest: "0.3.0", newer: false }) } }),
+    steps: [nav("settings")],
+  },
+  "settings-managed": {
+    world: () =>
+      world({ status: { managed: { place: "/etc/mcp-login/policy.toml", keys: ["http_door", "updates"] } } }),
+    steps: [nav("settings")],
+  },
   "settings-foreign": {
     world: () =>
       world({

@@ -205,6 +205,7 @@ function heard(event) {
     say(t.programs.asked(visible(event.pending.subject.name, 40), visible(event.pending.account, 40)));
   else if (event.kind === "attention")
     say(t.programs.waitsForYou(visible(event.attention.program ?? "", 40), visible(event.attention.account, 40)));
+  else if (event.kind === "update_found") say(t.updates.newer(visible(event.update.newest, 60)));
   else if (event.kind === "hand_out_changed") say(event.paused ? t.settings.pausedMeans : t.agent.resumed);
   else if (event.kind === "sign_in_ends")
     say(`${visible(event.account.name, 40)}: ${t.ends.row(when(event.account.ends_at ?? now(), now()))}`);

@@ -10,6 +10,7 @@ import { button, copyable, facts, prose, spinner, troubleAt } from "./parts.js";
 import { changed, lookAgain, state } from "./store.js";
 import { t } from "./texts.js";
 import { when } from "./time.js";
+import { updates } from "./updates.js";
 
 /** @import { Check, Doctor } from "./shell.d.ts" */
 
@@ -120,6 +121,7 @@ export function settings(present) {
             ? [t.settings.queued, t.settings.queuedSaid(status.revocations_queued)]
             : null,
         ]),
+        updates(present),
         el(
           "div",
           { class: "row-buttons" },

@@ -126,6 +126,7 @@ export interface Commands {
   open_path: { args: { what: "config" | "data" | "log" }; result: object };
   start_agent: { args: object; result: object };
   quit: { args: object; result: unknown };
+  open_release: { args: object; result: object };
   take_scheme: { args: object; result: object };
   install_command: { args: object; result: { place: string; changed: boolean; hint: string | null } };
   copy_text: { args: { text: string }; result: object };

@@ -6,7 +6,7 @@
 import { agent, shell, subscribe, trouble } from "./bridge.js";
 import { dayBegan, now } from "./time.js";
 
-/** @import { Account, AgentStatus, Approval, AuditEntry, Event, PendingApproval, SignIn } from "./api.d.ts" */
+/** @import { Account, AgentStatus, Approval, AuditEntry, Event, PendingApproval, SignIn, Update } from "./api.d.ts" */
 /** @import { Settings, Told, Trouble } from "./shell.d.ts" */
 
 /** Entries of the record that are kept here at most; older ones are read again when somebody pages back. */
@@ -248,6 +248,9 @@ function event(event) {
       // when each account is renewed next is another time now
       load();
       break;
+    case "update_found":
+      putUpdate(event.update);
+      break;
     case "missed":
       load();
       break;
@@ -268,6 +271,12 @@ export async function approvals() {
   } catch {
     // the link says so by itself
   }
+}
+
+/** @param {Update} update */
+export function putUpdate(update) {
+  if (state.status) state.status = { ...state.status, update };
+  changed();
 }
 
 /** @param {Account} account */

@@ -723,6 +723,16 @@ export const t = {
     kind === "memory"
       ? "the agent’s memory; lost when it ends"
       : `the keychain${{ ready: "", locked: ", which is locked", unavailable: ", which cannot be used", unknown: ", not asked yet" }[state] ?? ""}`,
+  updates: {
+    look: "Look for a newer version",
+    open: "Open its page",
+    means: "Nothing is installed by itself: get it the way that you got this one.",
+    /** @param {string} version */
+    newer: (version) => `MCP Login ${version} is there.`,
+    /** @param {string} looked */
+    none: (looked) => `No newer version; looked ${looked}.`,
+    off: "Nobody looks for newer versions: the policy of this computer turned that off.",
+  },
   doctor: {
     title: "Doctor",
     again: "Look again",
