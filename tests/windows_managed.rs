@@ -5,18 +5,18 @@
 //! Wine prefix of its own. The schema and its mistakes are tested where all three readers are: `managed/tests.rs`.
 #![cfg(windows)]
 
+use mcp_login_ipc::identity::DIRECTORY_NAME;
 use mcp_login_tests::{Home, Sandbox};
 use windows_registry::{Key, LOCAL_MACHINE};
 
 const POLICIES: &str = r"Software\Policies";
-const OURS: &str = "mcp-login";
 
 /// The key, gone with the test whatever becomes of it.
 struct Policy(Key);
 
 impl Policy {
     fn new() -> Self {
-        let path = format!(r"{POLICIES}\{OURS}");
+        let path = format!(r"{POLICIES}\{DIRECTORY_NAME}");
         assert!(
             LOCAL_MACHINE.open(&path).is_err(),
             "this computer is managed, and this test would change how"
@@ -27,7 +27,7 @@ impl Policy {
 
 impl Drop for Policy {
     fn drop(&mut self) {
-        let _ = LOCAL_MACHINE.create(POLICIES).and_then(|key| key.remove_tree(OURS));
+        let _ = LOCAL_MACHINE.create(POLICIES).and_then(|key| key.remove_tree(DIRECTORY_NAME));
     }
 }
 
@@ -52,7 +52,7 @@ fn group_policy_goes_over_the_settings() {
     value(policy.0.create("allowed_issuers").expect("our own key").set_string("1", house.issuer()));
     value(policy.0.set_string("redirect", "localhost"));
 
-    let refused = home.run(&["add", other.mcp(), "--no-browser", "--json"]);
+    let refused = home.run(&["add", other.mcp(), "--no-browser", "--timeout", "60", "--json"]);
     assert_eq!(refused.error()["code"], "not_allowed_here", "{}", refused.stdout);
     assert!(other.log().is_empty(), "it was asked all the same: {:?}", other.log());
 
@@ -61,11 +61,16 @@ fn group_policy_goes_over_the_settings() {
     let door = home.run(&["door", "on", "--json"]);
     assert_eq!(door.error()["code"], "not_allowed_here", "{}", door.stdout);
     let said = doctor(&home);
-    assert!(said.contains(r"HKLM\Software\Policies\mcp-login") && said.contains("allowed_issuers"), "{said}");
+    assert!(
+        said.contains(r"HKLM\Software\Policies\")
+            && said.contains(DIRECTORY_NAME)
+            && said.contains("allowed_issuers"),
+        "{said}"
+    );
 
     // With a mistake in it nobody signs in, and the mistake is named.
     value(policy.0.set_u32("allowed_servers", 1));
-    let refused = home.run(&["add", house.mcp(), "--no-browser", "--json"]);
+    let refused = home.run(&["add", house.mcp(), "--no-browser", "--timeout", "60", "--json"]);
     assert_eq!(refused.error()["code"], "not_allowed_here", "{}", refused.stdout);
     let said = doctor(&home);
     assert!(said.contains("nobody can sign in") && said.contains("allowed_servers"), "{said}");

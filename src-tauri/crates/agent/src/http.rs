@@ -5,22 +5,23 @@
 //! No redirect is followed, except by hand, for documents without credentials, within one origin. No cookies, no retries.
 //! MCP messages alone go over connections that are kept, see [`stream`].
 
+mod failure;
+mod resolver;
 pub mod stream;
+mod wire;
 
-use std::error::Error as StdError;
-use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use failure::{chain, classify};
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use hyper_util::client::proxy::matcher::Matcher;
 use mcp_login_oauth::http::{Http, HttpFailure, NotSent, Reach, Redirects, Request, TlsFault, Unknown};
+use resolver::Resolver;
 use url::Url;
+pub use wire::Wire;
 
-use crate::address::{self, Literal, Refused};
+use crate::address::{self, Literal};
 
 /// Name, address, TCP, proxy and TLS together. Past it an issuer counts as unreachable; well below the 30 s that a token
 /// request may take, so that a connection that never comes is told from an answer that never comes.
@@ -33,35 +34,6 @@ const MOST_REDIRECTS: usize = 3;
 const USER_AGENT: &str = concat!("mcp-login/", env!("CARGO_PKG_VERSION"));
 
 type Answer = Result<Response<Vec<u8>>, HttpFailure>;
-
-/// [`Http`] behind a pointer, so that the core is one type, whoever carries its requests.
-trait Carrier: Send + Sync {
-    fn carry(&self, request: Request) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>>;
-}
-
-impl<H: Http> Carrier for H {
-    fn carry(&self, request: Request) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
-        Box::pin(self.send(request))
-    }
-}
-
-/// A shared HTTP client.
-#[derive(Clone)]
-pub struct Wire(Arc<dyn Carrier>);
-
-impl Wire {
-    /// Wraps any client.
-    #[must_use]
-    pub fn new(http: impl Http + 'static) -> Self {
-        Self(Arc::new(http))
-    }
-}
-
-impl Http for Wire {
-    fn send(&self, request: Request) -> impl Future<Output = Answer> + Send {
-        self.0.carry(request)
-    }
-}
 
 /// The system's network: OS trust store, system proxies, rustls with ring.
 pub struct SystemHttp {
@@ -268,112 +240,6 @@ fn build(route: Route, connections: Connections) -> Result<reqwest::Client, reqw
     .build()
 }
 
-/// The system's resolver with the address rule behind it: what it lets through is what is connected to.
-struct Resolver {
-    reach: Reach,
-}
-
-/// The name has no address. A type of its own, found in the client's error.
-#[derive(Debug, thiserror::Error)]
-#[error("the name did not resolve")]
-struct NoAddress;
-
-impl Resolver {
-    fn filter(
-        reach: Reach,
-        found: Vec<SocketAddr>,
-    ) -> Result<Vec<SocketAddr>, Box<dyn StdError + Send + Sync>> {
-        let kept = match reach {
-            Reach::Public => address::public_only(found.into_iter())?,
-            Reach::Private => found,
-        };
-        if kept.is_empty() { Err(Box::new(NoAddress)) } else { Ok(kept) }
-    }
-}
-
-impl reqwest::dns::Resolve for Resolver {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let reach = self.reach;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| NoAddress)?;
-            let kept = Self::filter(reach, found.collect())?;
-            Ok(Box::new(kept.into_iter()) as reqwest::dns::Addrs)
-        })
-    }
-}
-
-/// Reads a client error by type, never by text.
-fn classify(error: &reqwest::Error, route: Route) -> HttpFailure {
-    if error.is_builder() {
-        return HttpFailure::NotSent(NotSent::Invalid);
-    }
-    if error.is_connect() {
-        return if holds::<Refused>(error) {
-            HttpFailure::AddressRefused
-        } else if let Some(tls) = find::<rustls::Error>(error) {
-            HttpFailure::NotSent(NotSent::Tls(tls_fault(tls)))
-        } else if error.is_timeout() {
-            HttpFailure::NotSent(NotSent::Timeout)
-        } else if route == Route::Proxied {
-            HttpFailure::NotSent(NotSent::Proxy)
-        } else if holds::<NoAddress>(error) {
-            HttpFailure::NotSent(NotSent::Resolve)
-        } else {
-            HttpFailure::NotSent(NotSent::Connect)
-        };
-    }
-    if error.is_timeout() {
-        HttpFailure::Unknown(Unknown::Timeout)
-    } else {
-        HttpFailure::Unknown(Unknown::Closed)
-    }
-}
-
-/// What a person can do something about, told apart; the variants with a context say the same as those without.
-fn tls_fault(error: &rustls::Error) -> TlsFault {
-    use rustls::CertificateError as Certificate;
-    let rustls::Error::InvalidCertificate(error) = error else { return TlsFault::Handshake };
-    match error {
-        Certificate::Expired
-        | Certificate::ExpiredContext { .. }
-        | Certificate::NotValidYet
-        | Certificate::NotValidYetContext { .. } => TlsFault::Expired,
-        Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => TlsFault::WrongHost,
-        // Revoked, unknown issuer, wrong purpose, or the system's own word for "no".
-        _ => TlsFault::Untrusted,
-    }
-}
-
-fn holds<T: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool {
-    find::<T>(error).is_some()
-}
-
-/// The error of this type that lies somewhere below. `io::Error` hides what it wraps from `source()`.
-fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    None
-}
-
-fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        next = error.source();
-    }
-    text
-}
-
 /// Where a redirect within the origin leads.
 fn redirect(from: &Url, answer: &Response<Vec<u8>>) -> Option<Url> {
     if !matches!(
@@ -392,141 +258,4 @@ fn redirect(from: &Url, answer: &Response<Vec<u8>>) -> Option<Url> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use mcp_login_oauth::http::Purpose;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
-
-    fn request(method: &str, url: &str, purpose: Purpose, reach: Reach) -> Request {
-        let inner = http::Request::builder().method(method).uri(url).body(Vec::new()).unwrap();
-        Request { purpose, reach, inner }
-    }
-
-    /// Answers each connection with the next text, then closes it. Returns the address.
-    async fn serve(answers: Vec<String>) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            for answer in answers {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let mut head = Vec::new();
-                while !head.windows(4).any(|four| four == b"\r\n\r\n") {
-                    let mut buffer = [0; 1024];
-                    match stream.read(&mut buffer).await.unwrap() {
-                        0 => break,
-                        read => head.extend_from_slice(&buffer[..read]),
-                    }
-                }
-                let _ = stream.write_all(answer.as_bytes()).await;
-            }
-        });
-        address
-    }
-
-    fn ok(body: &str) -> String {
-        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
-    }
-
-    fn moved(to: &str) -> String {
-        format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-    }
-
-    #[tokio::test]
-    async fn nobody_listening_is_not_sent() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
-        let answer = SystemHttp::new()
-            .send(request("POST", &format!("http://{address}/token"), Purpose::Token, Reach::Private))
-            .await;
-        assert_eq!(answer.unwrap_err(), HttpFailure::NotSent(NotSent::Connect));
-    }
-
-    #[tokio::test]
-    async fn closed_after_the_request_is_unknown() {
-        for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"access", "not http\r\n\r\n"] {
-            let address = serve(vec![answer.to_owned()]).await;
-            let answer = SystemHttp::new()
-                .send(request("POST", &format!("http://{address}/token"), Purpose::Token, Reach::Private))
-                .await;
-            assert!(matches!(answer.unwrap_err(), HttpFailure::Unknown(_)));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_body_is_cut_off_at_its_bound() {
-        let limit = Purpose::Metadata.max_body();
-        let announced = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 1_u64 << 30);
-        let endless = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "x".repeat(limit + 1));
-        let fits = ok(&"x".repeat(limit));
-        for (answer, expected) in [(announced, None), (endless, None), (fits, Some(limit))] {
-            let address = serve(vec![answer]).await;
-            let answer = SystemHttp::new()
-                .send(request("GET", &format!("http://{address}/x"), Purpose::Metadata, Reach::Private))
-                .await;
-            match expected {
-                None => assert_eq!(answer.unwrap_err(), HttpFailure::TooLarge { limit }),
-                Some(length) => assert_eq!(answer.unwrap().body().len(), length),
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn documents_follow_within_the_origin_only() {
-        let http = SystemHttp::new();
-        let inside = serve(vec![moved("/b"), ok("there")]).await;
-        let url = format!("http://{inside}/a");
-        let answer = http.send(request("GET", &url, Purpose::Metadata, Reach::Private)).await.unwrap();
-        assert_eq!(answer.body(), b"there");
-
-        let other = serve(vec![ok("stolen")]).await;
-        let outside = serve(vec![moved(&format!("http://{other}/"))]).await;
-        let url = format!("http://{outside}/a");
-        let answer = http.send(request("GET", &url, Purpose::Metadata, Reach::Private)).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::FOUND);
-
-        let credential = serve(vec![moved("/b"), ok("stolen")]).await;
-        let url = format!("http://{credential}/a");
-        let answer = http.send(request("POST", &url, Purpose::Token, Reach::Private)).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::FOUND);
-
-        let round = serve(vec![moved("/a"); 5]).await;
-        let url = format!("http://{round}/a");
-        let answer = http.send(request("GET", &url, Purpose::Metadata, Reach::Private)).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::FOUND);
-    }
-
-    #[tokio::test]
-    async fn addresses_that_a_document_named_are_checked() {
-        let http = SystemHttp::new();
-        for url in [
-            "https://127.0.0.1/x",
-            "https://localhost/x",
-            "https://2130706433/x",
-            "https://[::ffff:169.254.169.254]/x",
-            "https://169.254.169.254/latest/meta-data",
-            "https://10.0.0.1/x",
-        ] {
-            let answer = http.send(request("GET", url, Purpose::Metadata, Reach::Public)).await;
-            assert_eq!(answer.unwrap_err(), HttpFailure::AddressRefused, "{url}");
-        }
-        for url in ["http://example.com/x", "ftp://example.com/", "https://user:pw@example.com/"] {
-            let answer = http.send(request("GET", url, Purpose::Metadata, Reach::Public)).await;
-            assert_eq!(answer.unwrap_err(), HttpFailure::NotSent(NotSent::Invalid), "{url}");
-        }
-    }
-
-    #[test]
-    fn the_resolver_lets_through_what_it_checked() {
-        let inside: SocketAddr = "192.168.1.1:0".parse().unwrap();
-        let outside: SocketAddr = "1.1.1.1:0".parse().unwrap();
-        let kept = Resolver::filter(Reach::Public, vec![inside, outside]).unwrap();
-        assert_eq!(kept, [outside]);
-        let refused = Resolver::filter(Reach::Public, vec![inside]).unwrap_err();
-        assert!(holds::<Refused>(&*refused));
-        assert!(holds::<Refused>(&io::Error::other(io::Error::other(Refused))), "found below io errors too");
-        assert_eq!(Resolver::filter(Reach::Private, vec![inside]).unwrap(), [inside]);
-        assert!(Resolver::filter(Reach::Private, vec![]).is_err());
-    }
-}
+mod tests;

@@ -27,6 +27,7 @@ impl Tree {
     /// What it is, for a mistake.
     pub(super) fn word(&self) -> &'static str {
         match self {
+            Tree::Text(text) if text.is_empty() => "an empty text",
             Tree::Text(_) => "text",
             Tree::Flag(_) => "yes or no",
             Tree::List(_) => "a list",

@@ -38,7 +38,11 @@ fn read(key: &windows_registry::Key, depth: usize) -> windows_registry::Result<K
 fn data(value: Value) -> Data {
     match value.ty() {
         Type::String | Type::ExpandString => String::try_from(value).map_or(Data::Other, Data::Text),
-        Type::MultiString => Vec::<String>::try_from(value).map_or(Data::Other, Data::Texts),
+        // An empty line is how the list ends; the format has no room for one within.
+        Type::MultiString => Vec::<String>::try_from(value).map_or(Data::Other, |mut lines| {
+            lines.retain(|line| !line.is_empty());
+            Data::Texts(lines)
+        }),
         Type::U32 => u32::try_from(value).map_or(Data::Other, Data::Number),
         _ => Data::Other,
     }
