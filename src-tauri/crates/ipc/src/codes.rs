@@ -199,6 +199,7 @@ pub(crate) fn plain(key: &str) -> &'static str {
         "name" => "the name",
         "host" => "the host",
         "redirect_uri" => "the redirect address",
+        "page" => "the page of releases",
         "endpoint" => "the endpoint",
         "found" => "another one",
         "error" => "an error",
