@@ -6,24 +6,28 @@ use crate::home::{Home, Said};
 use crate::wait;
 
 impl Home {
+    fn account_list(&self) -> Vec<Value> {
+        let list = self.run(&["list", "--json"]).ok().json();
+        list["accounts"].as_array().cloned().unwrap_or_default()
+    }
+
     /// One account, as `list --json` shows it.
     #[track_caller]
     pub fn account(&self, name: &str) -> Value {
-        let list = self.run(&["list", "--json"]).ok().json();
-        let accounts = list["accounts"].as_array().cloned().unwrap_or_default();
-        let found = accounts.into_iter().find(|account| account["name"] == name);
-        found.unwrap_or_else(|| panic!("no account {name}: {list}"))
+        let list = self.account_list();
+        let found = list.iter().find(|account| account["name"] == name);
+        found.unwrap_or_else(|| panic!("no account {name}: {list:?}")).clone()
     }
 
-    /// Waits until an account is in this state.
+    /// Waits until there is such an account, and in this state.
     #[track_caller]
     pub fn wait_for_state(&self, name: &str, state: &str) -> Value {
-        let mut last = Value::Null;
+        let mut last = Vec::new();
         wait::within(wait::LONG, || {
-            last = self.account(name);
-            (last["state"] == state).then(|| last.clone())
+            last = self.account_list();
+            last.iter().find(|account| account["name"] == name && account["state"] == state).cloned()
         })
-        .unwrap_or_else(|| panic!("{name} does not become {state}: {last}"))
+        .unwrap_or_else(|| panic!("{name} does not become {state}: {last:?}"))
     }
 
     /// What programs wait for a person to do, as `list --json` shows it.
