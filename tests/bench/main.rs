@@ -34,7 +34,7 @@ fn main() {}
 #[cfg(unix)]
 fn main() {
     use mcp_login_tests::{Home, SETTINGS, Sandbox};
-    use report::Report;
+    use report::{Part, Report};
 
     // The same program plays the floor's other half when it is called by this name.
     if floor::is_called() {
@@ -46,7 +46,7 @@ fn main() {
     if wanted("desktop") {
         let mut report = Report::begin();
         desktop::run(&mut report);
-        report.write_window();
+        report.write_part(Part::Window);
         if only.iter().all(|word| word == "desktop") && !only.is_empty() {
             return;
         }
@@ -57,6 +57,15 @@ fn main() {
     // The policy lets the benchmark in; a key of the HTTP door is allowed by hand.
     home.write_settings(&format!("{SETTINGS}approvals = \"terminal\"\n"));
     home.signed_in(sandbox.mcp(), "bench");
+    #[cfg(target_os = "linux")]
+    if wanted("proxy") {
+        let mut report = Report::begin();
+        proxy::run(&home, &sandbox, &mut report);
+        report.write_part(Part::Proxy);
+        if only.iter().all(|word| word == "proxy") && !only.is_empty() {
+            return;
+        }
+    }
     if wanted("sockets") {
         sockets::run(&home, &mut report);
     }
@@ -65,10 +74,6 @@ fn main() {
     }
     if wanted("counts") {
         counts::run(&mut report);
-    }
-    #[cfg(target_os = "linux")]
-    if wanted("proxy") {
-        proxy::run(&home, &sandbox, &mut report);
     }
     if wanted("memory") {
         memory::run(&mut report);

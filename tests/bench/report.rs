@@ -49,14 +49,17 @@ impl Report {
         self.row(what, &format!("≤ {limit} {unit}"), &format!("{value:.1} {unit}"), verdict);
     }
 
-    /// Writes `docs/performance.md`, with the window's part as it was.
+    /// Writes `docs/performance.md`, with the parts that are measured apart as they were.
     pub(crate) fn write(&self) {
         let mut page = String::from(
             "# Performance\n\nWritten by `scripts/bench`; do not edit. Budgets are ratios to a floor that was measured in the same run, \
              or counts from the\nsandbox's own request log, because a shared machine's absolute times say little.\n\n",
         );
         page.push_str(&self.table());
-        let _ = writeln!(page, "\n{WINDOW}{}{END}", window_of(&read("docs/performance.md")));
+        let before = read("docs/performance.md");
+        for part in Part::ALL {
+            let _ = writeln!(page, "\n{}{}{}", part.begin(), part.of(&before), part.end());
+        }
         page.push_str(
             "\n## The pairs\n\nOurs / floor, one pair a round (µs, medians of the round unless said).\n\n",
         );
@@ -69,17 +72,18 @@ impl Report {
         std::fs::write(workspace().join("docs/performance.md"), page).expect("docs/ is writable");
     }
 
-    /// Writes the window's part of it, and leaves the rest as it was.
-    pub(crate) fn write_window(&self) {
+    /// Writes one part of it, and leaves the rest as it was.
+    pub(crate) fn write_part(&self, part: Part) {
         let page = read("docs/performance.md");
-        let part = format!("\n## The window\n\n{}\n", self.table());
-        let (before, after) = match (page.split_once(WINDOW), page.split_once(END)) {
-            (Some((before, _)), Some((_, after))) => (before, after),
-            _ => page.split_at(page.find("\n## The pairs").unwrap_or(page.len())),
+        let (begin, end) = (part.begin(), part.end());
+        let text = format!("{begin}\n## {}\n\n{}\n{end}", part.title(), self.table());
+        let page = match (page.split_once(&begin), page.split_once(&end)) {
+            (Some((before, _)), Some((_, after))) => format!("{before}{text}{after}"),
+            _ => {
+                let (before, after) = page.split_at(page.find("## The pairs").unwrap_or(page.len()));
+                format!("{before}{text}\n\n{after}")
+            }
         };
-        let gap = if before.ends_with("\n\n") { "" } else { "\n" };
-        let end = if after.starts_with('\n') { "" } else { "\n" };
-        let page = format!("{before}{gap}{WINDOW}{part}{END}{end}{after}");
         std::fs::write(workspace().join("docs/performance.md"), page).expect("docs/ is writable");
     }
 
@@ -102,12 +106,43 @@ impl Report {
     }
 }
 
-/// Around the window's part of the page: it takes a desktop to measure, and is measured apart.
-const WINDOW: &str = "<!-- the window -->";
-const END: &str = "<!-- end of the window -->";
+/// What is measured apart, since it wants a desktop or a rival, and has a place of its own on the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Window,
+    Proxy,
+}
 
-fn window_of(page: &str) -> &str {
-    page.split_once(WINDOW).and_then(|(_, rest)| rest.split_once(END)).map_or("\n", |(part, _)| part)
+impl Part {
+    const ALL: [Part; 2] = [Part::Window, Part::Proxy];
+
+    fn title(self) -> &'static str {
+        match self {
+            Part::Window => "The window",
+            Part::Proxy => "Proxy and door",
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Part::Window => "the window",
+            Part::Proxy => "proxy and door",
+        }
+    }
+
+    fn begin(self) -> String {
+        format!("<!-- {} -->", self.word())
+    }
+
+    fn end(self) -> String {
+        format!("<!-- end of {} -->", self.word())
+    }
+
+    /// Its text on a page that has it.
+    fn of(self, page: &str) -> &str {
+        let rest = page.split_once(&self.begin()).map(|(_, rest)| rest);
+        rest.and_then(|rest| rest.split_once(&self.end())).map_or("\n", |(part, _)| part)
+    }
 }
 
 fn read(file: &str) -> String {
