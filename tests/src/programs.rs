@@ -121,6 +121,7 @@ pub fn guarded_desktop_app() -> &'static Path {
 
 /// Until it is dropped, no other test program builds.
 pub(crate) fn turn() -> File {
+    fs::create_dir_all(artifacts()).expect("the target directory is writable");
     let turn = File::create(artifacts().join("lock")).expect("the target directory is writable");
     turn.lock().expect("a lock on the target directory");
     turn
