@@ -10,8 +10,8 @@ use mcp_login_ipc::api::{ApprovalRequest, Empty, RequestedState};
 use mcp_login_ipc::method::call;
 use mcp_login_ipc::{Code, Fault, Paths, identity};
 use mcp_login_wiring::{
-    Account, Drift, Drifted, Here, Occupied, Plan, RemoteServer, Scope, Sign, Via, Wired, WiringError,
-    Wirings, Wish, same_server,
+    Account, Drift, Drifted, Here, Occupied, Plan, Scope, Sign, Via, Wired, WiringError, Wirings, Wish,
+    same_server,
 };
 use serde_json::{Value, json};
 use tauri::{AppHandle, Manager as _, command};
@@ -185,25 +185,17 @@ pub(crate) async fn plan_setup(app: AppHandle) -> Answer {
         let wirings = wirings(&shell.paths)?;
         let accounts = shell.ask(&call::AccountList(Empty {}))?.accounts;
         let (servers, _) = wirings.remotes()?;
-        let mut wired = Vec::new();
+        let (mut moves, mut wired) = (Vec::new(), Vec::new());
         for server in &servers {
             let account = accounts.iter().find(|account| same_server(&account.server, &server.url));
             if let Some(a) = account {
                 let account = Account { id: a.id.clone(), name: a.name.clone(), server: a.server.clone() };
-                wired.push((server, account));
+                wired.extend(server.known.iter().map(|known| (known.client.id.clone(), account.clone())));
+                moves.push((server, account));
             }
         }
         // those that cannot be changed are named by `clients`, or stay as they are
-        let (plan, _) = wirings.move_in(wired.iter().map(|(server, account)| (*server, account)))?;
-        let clients = |(server, account): &(&RemoteServer, Account)| {
-            let account = account.clone();
-            server
-                .known
-                .iter()
-                .map(move |known| (known.client.id.clone(), account.clone()))
-                .collect::<Vec<_>>()
-        };
-        let wired = wired.iter().flat_map(clients).collect();
+        let (plan, _) = wirings.move_in(moves.iter().map(|(server, account)| (*server, account)))?;
         Ok(show(&app, plan, wired))
     })
     .await

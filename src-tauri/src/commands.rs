@@ -44,8 +44,16 @@ fn address(shell: &Shell, sign_in: &str) -> Result<Address, Refusal> {
     let Step::Browser(step) = found.progress else {
         return Err(Code::NoSuchSignIn.into());
     };
-    Address::new(&step.authorization_url)
-        .map_err(|refused| Fault::new(Code::AddressRefused).detail("reason", refused.to_string()).into())
+    checked(&step.authorization_url)
+}
+
+/// An address that others chose, if a browser may get it.
+fn checked(address: &str) -> Result<Address, Refusal> {
+    Address::new(address).map_err(|refused| not_to_open(&refused.to_string()))
+}
+
+fn not_to_open(reason: &str) -> Refusal {
+    Fault::new(Code::AddressRefused).detail("reason", reason).into()
 }
 
 /// Opens a sign-in in the person's browser, or in the one that they chose from the list.
@@ -193,11 +201,13 @@ pub(crate) async fn open_path(app: AppHandle, what: Place) -> Answer {
 #[command]
 pub(crate) async fn open_release(app: AppHandle) -> Answer {
     aside(move || {
-        let refused = |reason: String| Fault::new(Code::AddressRefused).detail("reason", reason);
         let update = app.state::<Shell>().ask(&call::AgentStatus(Empty {}))?.update;
-        let update = update.ok_or_else(|| refused("no newer version is known".to_owned()))?;
-        let page = Address::new(&update.page).map_err(|error| refused(error.to_string()))?;
-        if page.open(None).is_ok() { Ok(json!({})) } else { Err(Code::BrowserFailed.into()) }
+        let update = update.ok_or_else(|| not_to_open("no newer version is known"))?;
+        if checked(&update.page)?.open(None).is_ok() {
+            Ok(json!({}))
+        } else {
+            Err(Code::BrowserFailed.into())
+        }
     })
     .await
 }
