@@ -109,9 +109,11 @@ impl SystemHttp {
         {
             return Err(HttpFailure::AddressRefused);
         }
-        let uri: http::Uri = url.as_str().parse().map_err(|_| HttpFailure::NotSent(NotSent::Invalid))?;
-        if !loopback && self.proxies.intercept(&uri).is_some() {
-            return Ok(Route::Proxied);
+        if !loopback {
+            let uri: http::Uri = url.as_str().parse().map_err(|_| HttpFailure::NotSent(NotSent::Invalid))?;
+            if self.proxies.intercept(&uri).is_some() {
+                return Ok(Route::Proxied);
+            }
         }
         Ok(if reach == Reach::Public { Route::Public } else { Route::Private })
     }

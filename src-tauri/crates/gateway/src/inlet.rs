@@ -10,8 +10,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::limits::{Limits, Permit};
 
-/// A read of the size of a pipe's buffer on Linux.
-const READ: usize = 64 * 1024;
+/// What a read asks for at first: most lines fit.
+const FIRST_READ: usize = 8 * 1024;
+/// And at most, in the middle of a long line: the size of a pipe's buffer on Linux.
+const LONG_READ: usize = 64 * 1024;
+/// Lines up to this size are copied out, and the buffer serves the next one: a new buffer for each small line costs more.
+const COPIED: usize = 16 * 1024;
 /// Lines up to this size need no share of the budget: nearly all do.
 const SMALL: usize = 256 * 1024;
 /// The share that is taken at a time.
@@ -50,8 +54,7 @@ impl<'l, R: AsyncRead + Unpin> Inlet<'l, R> {
     pub(crate) async fn next(&mut self) -> io::Result<Input> {
         loop {
             if let Some(at) = memchr::memchr(b'\n', &self.buffer[self.searched..]) {
-                let line = self.buffer.split_to(self.searched + at).freeze();
-                self.buffer.advance(1);
+                let line = self.cut(self.searched + at);
                 if let Some(input) = self.line(line) {
                     return Ok(input);
                 }
@@ -68,13 +71,25 @@ impl<'l, R: AsyncRead + Unpin> Inlet<'l, R> {
                 self.skip();
                 return Ok(Input::NoRoom);
             }
-            self.buffer.reserve(READ);
+            self.buffer.reserve(self.buffer.len().clamp(FIRST_READ, LONG_READ));
             if self.reader.read_buf(&mut self.buffer).await? == 0 {
                 // A last line without its end is a message all the same.
                 let line = std::mem::take(&mut self.buffer).freeze();
                 return Ok(self.line(line).unwrap_or(Input::End));
             }
         }
+    }
+
+    /// Takes a line of this length out of the buffer, and the line feed behind it.
+    fn cut(&mut self, length: usize) -> Bytes {
+        if length > COPIED {
+            let line = self.buffer.split_to(length).freeze();
+            self.buffer.advance(1);
+            return line;
+        }
+        let line = Bytes::copy_from_slice(&self.buffer[..length]);
+        self.buffer.advance(length + 1);
+        line
     }
 
     fn line(&mut self, line: Bytes) -> Option<Input> {

@@ -34,6 +34,8 @@ const AGAIN: [Duration; 4] =
 /// One account's server, shared by all its clients.
 pub struct Upstream {
     server: ServerUrl,
+    /// The same for HTTP; `None` where that is stricter than the URL standard, in corners.
+    uri: Option<Uri>,
     http: Arc<dyn Http>,
     tokens: Arc<dyn TokenSource>,
     learnt: Arc<Learnt>,
@@ -86,7 +88,7 @@ impl Upstream {
         tokens: Arc<dyn TokenSource>,
         learnt: Arc<Learnt>,
     ) -> Self {
-        Self { server, http, tokens, learnt }
+        Self { uri: server.as_str().parse().ok(), server, http, tokens, learnt }
     }
 
     /// The server's address.
@@ -172,11 +174,7 @@ impl Upstream {
 
     fn request(&self, ask: &Ask, bearer: &Bearer) -> Result<Request<Body>, Fault> {
         let invalid = || Fault::Http(HttpFailure::NotSent(NotSent::Invalid), Executed::No);
-        let uri = match &ask.at {
-            Some(uri) => uri.clone(),
-            // `http::Uri` is stricter than the URL standard in corners.
-            None => self.server.as_str().parse().map_err(|_| invalid())?,
-        };
+        let uri = ask.at.as_ref().or(self.uri.as_ref()).ok_or_else(invalid)?.clone();
         let body = if ask.body.is_empty() { Body::Empty } else { Body::Bytes(ask.body.clone()) };
         let mut request = Request::new(body);
         *request.method_mut() = ask.method.clone();

@@ -29,13 +29,24 @@ pub(super) const ALIVE: Duration = Duration::from_secs(30);
 pub struct ServerHttp {
     system: std::sync::Arc<SystemHttp>,
     rule: ReachRule,
+    /// The server's own address, read once: nearly every message goes there.
+    own: Option<(http::Uri, Url)>,
 }
 
 impl ServerHttp {
     /// `system` keeps its connections ([`SystemHttp::pooled`]); what the person typed may lie anywhere, and nothing else is asked.
     #[must_use]
     pub fn new(system: std::sync::Arc<SystemHttp>, server: &ServerUrl) -> Self {
-        Self { system, rule: ReachRule::new(server) }
+        let url = Url::parse(server.as_str()).ok();
+        let own = url.and_then(|url| Some((url.as_str().parse().ok()?, url)));
+        Self { system, rule: ReachRule::new(server), own }
+    }
+
+    fn url(&self, uri: &http::Uri) -> Result<Url, HttpFailure> {
+        match &self.own {
+            Some((own, url)) if own == uri => Ok(url.clone()),
+            _ => Url::parse(&uri.to_string()).map_err(|_| HttpFailure::NotSent(NotSent::Invalid)),
+        }
     }
 
     async fn exchange(
@@ -43,8 +54,7 @@ impl ServerHttp {
         request: http::Request<Body>,
     ) -> Result<http::Response<BodyStream>, HttpFailure> {
         let (parts, body) = request.into_parts();
-        let invalid = HttpFailure::NotSent(NotSent::Invalid);
-        let url = Url::parse(&parts.uri.to_string()).map_err(|_| invalid)?;
+        let url = self.url(&parts.uri)?;
         let route = self.system.route(&url, self.rule.for_url(&url)).map_err(failure)?;
         let client = self.system.client(route).map_err(failure)?;
         let mut request = client.request(parts.method, url).headers(parts.headers);

@@ -74,7 +74,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 r#"{{"jsonrpc":"2.0","id":{},"method":"server/discover","params":{{"_meta":{meta}}}}}"#,
                 id.to_json()
             );
-            let answer = self.gather(&id, self.over_stateless(&id, text.into(), waiting)).await;
+            let answer = self.gather(&id, Box::pin(self.over_stateless(&id, text.into(), waiting))).await;
             self.table.forget(&id);
             match answer {
                 Err(Stop::Refused(refusal)) => {
@@ -159,7 +159,8 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 id.to_json(),
                 Value::from(request.method.as_str())
             );
-            let answer = self.gather(&id, self.over_stateless(&id, Bytes::from(text), waiting)).await;
+            let answer =
+                self.gather(&id, Box::pin(self.over_stateless(&id, Bytes::from(text), waiting))).await;
             if id != request.id {
                 self.table.forget(&id);
             }
@@ -263,7 +264,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                     std::future::pending::<()>().await;
                 }
                 let answered = self.session.answered.notified();
-                match self.gather(&id, self.over_stateless(&id, text.into(), &waiting)).await {
+                match self.gather(&id, Box::pin(self.over_stateless(&id, text.into(), &waiting))).await {
                     Err(Stop::Gone) => return Err(Gone),
                     // It is not offered, or wants another token than requests do.
                     Err(Stop::Refused(_) | Stop::Fault(Fault::Refused | Fault::Scope)) => {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: every way out of here answers the request, unless the client has the answer or wants none any more.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,23 +41,24 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         opens: Option<Opens<'_>>,
     ) -> Result<Landed, Gone> {
         let waiting = Waiting::default();
-        let outcome = self.with_progress(&request, &waiting, self.route(&request, &waiting, abort)).await?;
+        let flight = std::pin::pin!(self.route(&request, &waiting, abort));
+        let outcome = self.with_progress(&request, &waiting, flight).await?;
         drop(opens);
         let (id, answer) = match outcome {
             Ok(Reply::HandedOver) => return Ok(Landed::Request),
             Ok(Reply::Instead(other, answer)) => {
                 self.table.forget(&request.id);
-                (other.id.clone(), answer)
+                (other.id.clone(), Ok(answer))
             }
-            Ok(Reply::Passed) => {
-                (request.id.clone(), Fault::CutOff(Executed::Perhaps).answer(&request.id_json))
-            }
-            Ok(Reply::Answer(answer)) => (request.id.clone(), answer),
-            Err(Stop::Fault(fault)) => (request.id.clone(), fault.answer(&request.id_json)),
-            Err(Stop::Refused(refusal)) => (request.id.clone(), refusal.answer(&request.id_json)),
+            Ok(Reply::Passed) => (request.id.clone(), Err(Fault::CutOff(Executed::Perhaps))),
+            Ok(Reply::Answer(answer)) => (request.id.clone(), Ok(answer)),
+            Err(Stop::Fault(fault)) => (request.id.clone(), Err(fault)),
+            Err(Stop::Refused(refusal)) => (request.id.clone(), Ok(refusal.answer(&request.id_json))),
             Err(Stop::Gone) => return Err(Gone),
         };
+        // As a rule the client has it.
         if self.table.forget(&id) {
+            let answer = answer.unwrap_or_else(|fault| fault.answer(&request.id_json));
             self.outlet.line(answer).await?;
         }
         Ok(Landed::Request)
@@ -67,13 +69,12 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         &self,
         request: &Request,
         waiting: &Waiting,
-        flight: F,
+        mut flight: Pin<&mut F>,
     ) -> Result<Result<Reply, Stop>, Gone>
     where
         F: Future<Output = Result<Reply, Stop>>,
     {
         let Some(token) = &request.progress else { return Ok(flight.await) };
-        let mut flight = std::pin::pin!(flight);
         let mut told: u32 = 0;
         loop {
             tokio::select! {
@@ -93,16 +94,19 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         }
     }
 
-    /// By how the client speaks and how the server does.
+    /// By how the client speaks and how the server does. What is rare has a box of its own: else each message would carry room
+    /// for all of it, and pay for that with its time.
     async fn route(&self, request: &Request, waiting: &Waiting, abort: AbortHandle) -> Result<Reply, Stop> {
         match request.era {
-            Era::Sessions if request.method == "initialize" => self.initialize(request, waiting).await,
+            Era::Sessions if request.method == "initialize" => {
+                Box::pin(self.initialize(request, waiting)).await
+            }
             Era::Sessions => {
                 if let Some(epoch) = self.session.is_shut() {
-                    self.renew(epoch, waiting).await?;
+                    Box::pin(self.renew(epoch, waiting)).await?;
                 }
                 if self.session.mode() == Mode::Down {
-                    return self.down(request, waiting).await;
+                    return Box::pin(self.down(request, waiting)).await;
                 }
                 self.in_session(&request.id, &request.method, request.bytes.clone(), waiting).await?;
                 Ok(Reply::Passed)
@@ -112,30 +116,43 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                     return Ok(Reply::HandedOver);
                 }
                 let learnt = self.upstream.learnt();
-                if !learnt.lacks(Era::Stateless) {
-                    let outcome = self.stateless(request, waiting).await;
-                    if !super::stateless::is_legacy(request, &outcome) {
-                        return outcome;
-                    }
-                    if let Some(answer) = super::up::fall_back(request) {
-                        return Ok(Reply::Answer(answer));
-                    }
-                    if self.open_up(request, waiting).await.is_err() {
-                        return outcome;
-                    }
-                    learnt.saw(Era::Stateless, Speaks::No);
-                } else if let Some(answer) = super::up::fall_back(request) {
-                    return Ok(Reply::Answer(answer));
-                } else if let Err(stop) = self.open_up(request, waiting).await {
-                    if !matches!(stop, Stop::Refused(_)) {
-                        return Err(stop);
-                    }
-                    // The server became another one.
-                    learnt.saw(Era::Stateless, Speaks::Yes);
-                    return self.stateless(request, waiting).await;
+                if learnt.lacks(Era::Stateless) {
+                    return Box::pin(self.in_our_session(request, waiting, abort)).await;
                 }
-                self.up(request, waiting, abort).await
+                let outcome = self.stateless(request, waiting).await;
+                if !super::stateless::is_legacy(request, &outcome) {
+                    return outcome;
+                }
+                if let Some(answer) = super::up::fall_back(request) {
+                    return Ok(Reply::Answer(answer));
+                }
+                if Box::pin(self.open_up(request, waiting)).await.is_err() {
+                    return outcome;
+                }
+                learnt.saw(Era::Stateless, Speaks::No);
+                Box::pin(self.up(request, waiting, abort)).await
             }
+        }
+    }
+
+    /// A request without sessions, at a server that is known to want one.
+    async fn in_our_session(
+        &self,
+        request: &Request,
+        waiting: &Waiting,
+        abort: AbortHandle,
+    ) -> Result<Reply, Stop> {
+        if let Some(answer) = super::up::fall_back(request) {
+            return Ok(Reply::Answer(answer));
+        }
+        match self.open_up(request, waiting).await {
+            Ok(()) => self.up(request, waiting, abort).await,
+            Err(Stop::Refused(_)) => {
+                // The server became another one.
+                self.upstream.learnt().saw(Era::Stateless, Speaks::Yes);
+                self.stateless(request, waiting).await
+            }
+            Err(stop) => Err(stop),
         }
     }
 

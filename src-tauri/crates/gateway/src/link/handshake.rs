@@ -30,7 +30,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         if self.upstream.learnt().is_http_sse() {
             if self.open_http_sse(waiting).await.is_ok() {
                 self.session.state().http_sse = true;
-                return self.gather(id, self.post_http_sse(id, bytes, waiting)).await;
+                return self.gather(id, Box::pin(self.post_http_sse(id, bytes, waiting))).await;
             }
             self.upstream.learnt().set_http_sse(Speaks::No);
         }
@@ -48,7 +48,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             }
             self.read_answer(response, id, "initialize").await
         };
-        match self.gather(id, over_post).await {
+        match self.gather(id, Box::pin(over_post)).await {
             // The older transport (Backward Compatibility): a stream by GET, and on it where to send messages.
             Err(Stop::Refused(refusal))
                 if matches!(refusal.status, 400 | 404 | 405)
@@ -60,7 +60,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 }
                 self.upstream.learnt().set_http_sse(Speaks::Yes);
                 self.session.state().http_sse = true;
-                self.gather(id, self.post_http_sse(id, bytes, waiting)).await
+                self.gather(id, Box::pin(self.post_http_sse(id, bytes, waiting))).await
             }
             outcome => outcome,
         }

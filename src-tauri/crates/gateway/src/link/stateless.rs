@@ -39,7 +39,7 @@ const MOST_PAGES: usize = 50;
 impl<W: AsyncWrite + Unpin + Send> Link<W> {
     /// A request of a client without sessions to a server without sessions.
     pub(super) async fn stateless(&self, request: &Request, waiting: &Waiting) -> Result<Reply, Stop> {
-        let exchange = self.over_stateless(&request.id, request.bytes.clone(), waiting);
+        let exchange = Box::pin(self.over_stateless(&request.id, request.bytes.clone(), waiting));
         match request.method.as_str() {
             "tools/list" => {
                 let answer = self.gather(&request.id, exchange).await?;
@@ -159,7 +159,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
                 r#"{{"jsonrpc":"2.0","id":{},"method":"tools/list","params":{params}}}"#,
                 id.to_json()
             );
-            let answer = self.gather(&id, self.over_stateless(&id, text.into(), waiting)).await;
+            let answer = self.gather(&id, Box::pin(self.over_stateless(&id, text.into(), waiting))).await;
             self.table.forget(&id);
             let answer = answer?;
             let result = Frame::read(&answer).and_then(|frame| frame.result);

@@ -4,6 +4,7 @@
 //! message that needs no change passes to the client piece by piece; beyond `message` bytes nothing passes. Whatever the server
 //! sends, a link holds at most one such piece for each stream that is open.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -119,12 +120,12 @@ fn too_large() -> Stop {
 
 impl<W: AsyncWrite + Unpin + Send> Link<W> {
     /// Runs an exchange and takes the answer to this request for ourselves.
-    pub(super) async fn gather<F>(&self, id: &Id, exchange: F) -> Result<Vec<u8>, Stop>
+    /// In a box, since it would be in here more than once.
+    pub(super) async fn gather<F>(&self, id: &Id, mut exchange: Pin<Box<F>>) -> Result<Vec<u8>, Stop>
     where
         F: Future<Output = Result<(), Stop>>,
     {
         let mut answer = self.table.want(id);
-        let mut exchange = std::pin::pin!(exchange);
         tokio::select! {
             biased;
             outcome = &mut exchange => match (answer.try_recv(), outcome) {

@@ -103,7 +103,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             let gone = refusal.status == 404 || (refusal.status == 400 && !refusal.answers_a_request());
             if gone && may_renew && !refusal.is_modern() {
                 renewed = true;
-                self.renew(epoch, waiting).await?;
+                Box::pin(self.renew(epoch, waiting)).await?;
                 continue;
             }
             return Err(Stop::Refused(refusal));

@@ -129,7 +129,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
         self.set_log_level(request, waiting).await;
         let (_taker, mut asked) = self.asking.take(request.id.clone());
         let bytes = older(&request.bytes).unwrap_or_else(|| request.bytes.clone());
-        let exchange = self.in_session(&request.id, &request.method, bytes, waiting);
+        let exchange = Box::pin(self.in_session(&request.id, &request.method, bytes, waiting));
         let mut exchange = std::pin::pin!(self.gather(&request.id, exchange));
         let mut later: Option<Request> = None;
         loop {
@@ -209,7 +209,7 @@ impl<W: AsyncWrite + Unpin + Send> Link<W> {
             id.to_json(),
             Value::from(method)
         );
-        let _ = self.gather(&id, self.in_session(&id, method, text.into(), waiting)).await;
+        let _ = self.gather(&id, Box::pin(self.in_session(&id, method, text.into(), waiting))).await;
         self.table.forget(&id);
     }
 
