@@ -66,7 +66,7 @@ impl Client<'_> {
     fn take(&mut self, mut rest: &[u8]) {
         // The lines in what is held: where each ends, and what it is.
         let mut lines: Vec<(usize, Frame)> = Vec::new();
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = memchr::memchr(b'\n', rest) {
             let (line, after) = rest.split_at(end + 1);
             rest = after;
             self.scan.see(&line[..end]);

@@ -224,7 +224,7 @@ impl Pump<'_> {
                 Ok(read) => read,
             };
             let mut rest = &chunk[..read];
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            while let Some(end) = memchr::memchr(b'\n', rest) {
                 let (line, after) = rest.split_at(end + 1);
                 rest = after;
                 scan.see(&line[..end]);
@@ -237,7 +237,7 @@ impl Pump<'_> {
                 }
                 self.shared.requests().answered(&frame);
                 // The lines of one read go out in one write; but none waits for a longer one.
-                if !rest.contains(&b'\n') && !held.is_empty() {
+                if memchr::memchr(b'\n', rest).is_none() && !held.is_empty() {
                     self.shared.write(&held);
                     held.clear();
                 }

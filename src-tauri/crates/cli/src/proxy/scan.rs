@@ -74,9 +74,15 @@ pub(super) struct Scan {
 
 impl Scan {
     /// Looks at bytes that hold no line feed.
-    pub(super) fn see(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.byte(*byte);
+    pub(super) fn see(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if self.string && !self.escaped && self.member == Member::Other && self.place != Place::InName {
+                // The bulk of a message: of such a text only the end and escapes count.
+                let Some(at) = memchr::memchr2(b'"', b'\\', bytes) else { return };
+                bytes = &bytes[at..];
+            }
+            self.byte(bytes[0]);
+            bytes = &bytes[1..];
         }
     }
 

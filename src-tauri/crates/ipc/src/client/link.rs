@@ -33,7 +33,7 @@ impl LinkWriter {
 impl Read for LinkReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.left.is_empty() {
-            return self.stream.read(into, None);
+            return self.stream.read_on(into);
         }
         let taken = self.left.len().min(into.len());
         into[..taken].copy_from_slice(&self.left[..taken]);

@@ -53,6 +53,16 @@ impl Stream {
         }
     }
 
+    /// Waits for ever, on [`another`](Self::another) handle: that one has no time-out to be taken away first.
+    pub(super) fn read_on(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(into) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
+
     /// Writes what fits. An error means that nothing of it was taken.
     pub(super) fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes)

@@ -85,6 +85,11 @@ impl Stream {
         }
     }
 
+    /// Waits for ever.
+    pub(super) fn read_on(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.read(into, None)
+    }
+
     /// Writes what fits. An error means that nothing of it was taken.
     pub(super) fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
