@@ -7,18 +7,26 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
 // Unix only: the floor is a Unix socket.
+#[cfg(target_os = "linux")]
+mod client;
 #[cfg(unix)]
 mod counts;
 #[cfg(target_os = "linux")]
 mod desktop;
 #[cfg(unix)]
 mod floor;
+#[cfg(target_os = "linux")]
+mod mcp_remote;
 #[cfg(unix)]
 mod memory;
+#[cfg(target_os = "linux")]
+mod official;
 #[cfg(unix)]
 mod processes;
 #[cfg(target_os = "linux")]
 mod proxy;
+#[cfg(target_os = "linux")]
+mod relay;
 #[cfg(unix)]
 mod report;
 #[cfg(unix)]
@@ -36,9 +44,13 @@ fn main() {
     use mcp_login_tests::{Home, SETTINGS, Sandbox};
     use report::{Part, Report};
 
-    // The same program plays the floor's other half when it is called by this name.
+    // The same program plays the floors' other halves when it is called by their names.
     if floor::is_called() {
         return floor::serve();
+    }
+    #[cfg(target_os = "linux")]
+    if relay::is_called() {
+        return relay::serve();
     }
     let only: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|word| word == name);

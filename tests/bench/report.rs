@@ -40,7 +40,14 @@ impl Report {
         let (median, text) = crate::stats::ratios(rounds);
         let verdict = if median <= limit { Verdict::Met } else { Verdict::Over };
         self.row(what, &format!("≤ {limit} × {floor}"), &text, verdict);
-        let _ = writeln!(self.pairs, "- {what}: {}", crate::report::pairs(rounds));
+        let _ = writeln!(self.pairs, "- {what}: {}", pairs(rounds));
+    }
+
+    /// A ratio that is held to nothing.
+    pub(crate) fn compare(&mut self, what: &str, floor: &str, rounds: &[(f64, f64)]) {
+        let (_, text) = crate::stats::ratios(rounds);
+        self.row(what, "", &format!("{text} {floor}"), Verdict::Shown);
+        let _ = writeln!(self.pairs, "- {what}: {}", pairs(rounds));
     }
 
     /// A number held to a limit.
