@@ -33,12 +33,34 @@ pub(super) struct Contents {
     pub(super) told: Option<String>,
 }
 
-/// Reads it.
+/// Reads it. It is a memory and no more: one that a newer program wrote is begun anew, at the price of a request, where other
+/// state keeps an older program from starting.
 ///
 /// # Errors
-/// A file of a newer version, or one that cannot be read.
+/// A file that cannot be read.
 pub(super) fn open(data_dir: &Path) -> Result<Ledger<Contents>, disk::Error> {
     let file = StateFile::new(data_dir.join(FILE_NAME), VERSION);
-    let now = file.load::<Contents>()?.value;
+    let now = match file.load::<Contents>() {
+        Ok(loaded) => loaded.value,
+        Err(disk::Error::Newer { .. }) => Contents::default(),
+        Err(error) => return Err(error),
+    };
     Ok(Ledger::new(file, now))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_newer_memory_is_begun_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let newer = StateFile::new(dir.path().join(FILE_NAME), VERSION + 1);
+        newer.store(&Contents { asked_at: Some(7), ..Contents::default() }).unwrap();
+        let book = open(dir.path()).unwrap();
+        assert_eq!(book.read(Clone::clone), Contents::default());
+        book.edit(|book| book.asked_at = Some(8)).await.unwrap();
+        assert_eq!(open(dir.path()).unwrap().read(|book| book.asked_at), Some(8));
+    }
 }
