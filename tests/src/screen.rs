@@ -4,10 +4,14 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::programs::artifacts;
 use crate::session::Session;
 use crate::wait;
+
+/// How long the window manager may take to do what a key says before the key counts as lost.
+const SOON: Duration = Duration::from_secs(5);
 
 /// A window of the X server, by its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,10 +99,20 @@ impl Session {
         self.run("xdotool", &[&["key", "--delay", "30"], keys].concat()).ok();
     }
 
-    /// Closes a window, as the window manager does for its key.
+    /// Closes a window, as the window manager does for its key. A window that has just come may not hear the key.
+    #[track_caller]
     pub fn close(&self, window: &XWindow) {
-        self.activate(window);
-        self.press(&["alt+F4"]);
+        wait::until("a window to close", || {
+            self.activate(window);
+            self.press(&["alt+F4"]);
+            // A window manager may go on calling active what is gone.
+            wait::within(SOON, || (!self.is_visible(window)).then_some(()))
+        });
+    }
+
+    fn is_visible(&self, window: &XWindow) -> bool {
+        let owner = self.run("xdotool", &["getwindowpid", &window.0]);
+        owner.text().parse().is_ok_and(|pid| self.windows_of(pid).contains(window))
     }
 
     /// What a window looks like now; `None` when it is gone.
