@@ -3,6 +3,7 @@
 //! nothing itself, which is what a proxy looks worst beside.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
@@ -40,13 +41,16 @@ pub(crate) fn run(home: &Home, packages: &Path, report: &mut Report) {
     remote.sign_in(url);
     let remote = remote.command(url);
     let arguments: Vec<_> = remote.get_args().map(|word| word.to_str().unwrap()).collect();
-    let kept = home.path("mcp-remote");
+    let settings: BTreeMap<_, _> = remote
+        .get_envs()
+        .filter_map(|(name, value)| name.to_str().zip(value.and_then(OsStr::to_str)))
+        .collect();
     let asked = json!({
         "ways": [
             {"name": "direct", "url": url, "bearer": token},
             {"name": "proxy", "command": home.programs().command, "args": ["proxy", ACCOUNT]},
             {"name": "door", "url": door, "bearer": key},
-            {"name": "remote", "command": "node", "args": arguments, "env": {"MCP_REMOTE_CONFIG_DIR": kept}},
+            {"name": "remote", "command": "node", "args": arguments, "env": settings},
         ],
         "rounds": ROUNDS, "messages": MESSAGES, "warm": WARM, "text": "x".repeat(1024),
     });

@@ -4,9 +4,9 @@
 //! speaks over standard input there are two, a small one that the client starts and the one that has the connection.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, Read, Write};
+use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,53 +25,44 @@ pub(crate) fn is_called() -> bool {
 /// Plays one of them until it is killed.
 pub(crate) fn serve() {
     let (from, to) = (std::env::var(FROM).unwrap(), std::env::var(TO).unwrap());
-    match from.as_str() {
-        "stdio" => {
-            let stream = UnixStream::connect(to).unwrap();
-            let (stdin, stdout) = (bare(io::stdin().as_fd()), bare(io::stdout().as_fd()));
-            pass(stdin, stream.try_clone().unwrap(), stream, stdout);
-        }
+    let (from, home) = match from.as_str() {
+        "stdio" => (bare(io::stdin()), bare(io::stdout())),
         "tcp" => {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             println!("{}", listener.local_addr().unwrap());
-            let stream = listener.accept().unwrap().0;
-            stream.set_nodelay(true).unwrap();
-            let server = tcp(&to);
-            pass(stream.try_clone().unwrap(), server.try_clone().unwrap(), server, stream);
+            both(without_delay(listener.accept().unwrap().0))
         }
         socket => {
             let listener = UnixListener::bind(socket).unwrap();
             println!("{socket}");
-            let stream = listener.accept().unwrap().0;
-            let server = tcp(&to);
-            pass(stream.try_clone().unwrap(), server.try_clone().unwrap(), server, stream);
+            both(listener.accept().unwrap().0)
         }
-    }
-}
-
-/// Without the library's buffers.
-fn bare(descriptor: BorrowedFd<'_>) -> File {
-    File::from(descriptor.try_clone_to_owned().unwrap())
-}
-
-fn tcp(address: &str) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream
-}
-
-/// Both directions, each until its reader ends.
-fn pass(
-    from: impl Read + Send + 'static,
-    to: impl Write + Send + 'static,
-    back: impl Read,
-    home: impl Write,
-) {
+    };
+    let (back, to) = match to.starts_with('/') {
+        true => both(UnixStream::connect(to).unwrap()),
+        false => both(without_delay(TcpStream::connect(to).unwrap())),
+    };
+    // Both directions, each until its reader ends.
     std::thread::spawn(move || carry(from, to));
     carry(back, home);
 }
 
-fn carry(mut from: impl Read, mut to: impl Write) {
+/// Without the library's buffers.
+fn bare(stream: impl AsFd) -> File {
+    File::from(stream.as_fd().try_clone_to_owned().unwrap())
+}
+
+/// A connection, to read and to write.
+fn both(stream: impl AsFd) -> (File, File) {
+    (bare(&stream), bare(&stream))
+}
+
+fn without_delay(stream: TcpStream) -> TcpStream {
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+fn carry(mut from: File, mut to: File) {
     let mut bytes = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = from.read(&mut bytes) {
         if to.write_all(&bytes[..read]).is_err() {
